@@ -1,1 +1,3 @@
 //! plumbline
+pub mod object;
+pub mod syntax;
