@@ -1,0 +1,43 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{ControlPlane, Upstream};
+
+impl ControlPlane {
+    /// Installs the custom resource definitions of Istio, the Gateway API, the Knative operator and KServe, once.
+    ///
+    /// They are established when it returns. The operator's are served without their conversion webhook running, so tests must
+    /// speak the stored version, `operator.knative.dev/v1beta1`.
+    pub(crate) fn install_upstream_crds(&self) {
+        self.upstream_crds.call_once(|| {
+            let files: Vec<_> =
+                crd_files(self.upstream()).iter().map(|file| format!("--filename={}", file.display())).collect();
+            let files: Vec<_> = files.iter().map(String::as_str).collect();
+
+            // Server-side, since KServe's are too large for the annotation that a client-side apply keeps.
+            self.kubectl(&[&["apply", "--server-side"], &files[..]].concat()).expect_success();
+            let wait = "wait crd --all --for=condition=Established --timeout=60s";
+            self.kubectl(&wait.split(' ').collect::<Vec<_>>()).expect_success();
+        });
+    }
+}
+
+fn crd_files(upstream: &Upstream) -> Vec<PathBuf> {
+    let istio = upstream.istio_api.join("kubernetes/customresourcedefinitions.gen.yaml");
+    let mut files = vec![istio];
+    files.extend(manifests_in(&upstream.gateway_api.join("config/crd/standard")));
+    files.extend(manifests_in(&upstream.knative_operator.join("config/crd/bases")));
+    files.extend(manifests_in(&upstream.kserve.join("config/crd/full")));
+    files
+}
+
+fn manifests_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .filter(|path| !path.ends_with("kustomization.yaml"))
+        .collect();
+    files.sort();
+    files
+}

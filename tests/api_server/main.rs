@@ -1,0 +1,18 @@
+//! Runs plumbline against a real API server: what people and tools apply, and what they are told.
+//!
+//! The binaries come from `KUBEBUILDER_ASSETS`; `make test` provides them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness that cannot go on fails its test"
+)]
+
+mod certificates;
+mod control_plane;
+mod harness;
+mod plumbline_server;
+mod port;
+mod process;
+mod scratch;
+mod wait;

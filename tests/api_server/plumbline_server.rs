@@ -1,0 +1,95 @@
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use crate::certificates::Authority;
+use crate::control_plane::Endpoint;
+use crate::port::Port;
+use crate::process::Process;
+use crate::scratch::Scratch;
+use crate::wait;
+
+const NAMESPACE: &str = "plumbline";
+const SERVICE: &str = "plumbline";
+
+/// The built `plumbline serve` as a process, with a certificate for `plumbline.plumbline.svc`.
+#[derive(Debug)]
+pub(crate) struct PlumblineServer {
+    process: Process,
+    port: Port,
+    ca_pem: String,
+    _scratch: Scratch,
+}
+
+impl PlumblineServer {
+    /// Starts it against the cluster of a kubeconfig file; returns once it listens.
+    pub(crate) fn start(kubeconfig: &Path, extra_args: &[&str]) -> Self {
+        let kubeconfig = kubeconfig.to_str().unwrap();
+        Self::serve(&[&["--kubeconfig", kubeconfig], extra_args].concat())
+    }
+
+    /// Starts it with nothing but where to listen and `source_args`, which say where to read from.
+    ///
+    /// # Panics
+    /// With its log, if it ends instead of listening.
+    pub(crate) fn serve(source_args: &[&str]) -> Self {
+        let scratch = Scratch::new();
+        let port = Port::lease();
+        let endpoint_name = format!("{SERVICE}.{NAMESPACE}.svc");
+        let authority = Authority::generate();
+        let leaf = authority.issue(&endpoint_name);
+
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
+        command
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", port.number())])
+            .arg("--tls-cert")
+            .arg(scratch.write("tls.crt", &leaf.certificate_pem))
+            .arg("--tls-key")
+            .arg(scratch.write("tls.key", &leaf.key_pem))
+            .args(source_args);
+        let mut server = Self {
+            process: Process::start(&command, scratch.path("plumbline.log")),
+            port,
+            ca_pem: authority.certificate_pem().to_owned(),
+            _scratch: scratch,
+        };
+        server.wait_until_listening();
+        server
+    }
+
+    /// Where the API server is to find it.
+    pub(crate) fn endpoint(&self) -> Endpoint<'_> {
+        Endpoint { namespace: NAMESPACE, service: SERVICE, port: self.port.number(), ca_pem: &self.ca_pem }
+    }
+
+    /// All that it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The process id, to send signals to.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.process.exited()
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    fn wait_until_listening(&mut self) {
+        let address = (Ipv4Addr::LOCALHOST, self.port.number());
+        wait::until("plumbline serve", Duration::from_secs(30), || {
+            if let Some(status) = self.process.exited() {
+                panic!("plumbline serve: {status}\n{}", self.process.log());
+            }
+            TcpStream::connect(address).map_err(|error| error.to_string())
+        });
+    }
+}
