@@ -8,7 +8,7 @@ mod users;
 mod webhook;
 
 use std::path::Path;
-use std::sync::{LazyLock, Once};
+use std::sync::OnceLock;
 
 pub(crate) use assets::Upstream;
 pub(crate) use client::Output;
@@ -28,7 +28,7 @@ use users::Kubeconfigs;
 pub(crate) struct ControlPlane {
     assets: Assets,
     kubeconfigs: Kubeconfigs,
-    upstream_crds: Once,
+    upstream_crds: OnceLock<()>,
     servers: Servers,
     // Last, because fields are dropped in order and the servers write here.
     scratch: Scratch,
@@ -37,8 +37,9 @@ pub(crate) struct ControlPlane {
 impl ControlPlane {
     /// The control plane that tests share, each in its own namespaces; it starts with the first that asks.
     pub(crate) fn shared() -> &'static Self {
-        static SHARED: LazyLock<ControlPlane> = LazyLock::new(ControlPlane::start);
-        &SHARED
+        // A `LazyLock` would tell only the first test why it could not start.
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
     }
 
     /// Starts a control plane of its own, for a test that breaks it or needs the whole cluster: 4 s and 600 MB.
@@ -47,7 +48,7 @@ impl ControlPlane {
         let scratch = Scratch::new();
         let servers = Servers::start(&assets, &scratch);
         let kubeconfigs = Kubeconfigs::write(&scratch, &servers);
-        let control_plane = Self { assets, kubeconfigs, upstream_crds: Once::new(), servers, scratch };
+        let control_plane = Self { assets, kubeconfigs, upstream_crds: OnceLock::new(), servers, scratch };
         control_plane.wait_until_ready();
         control_plane.grant_roles();
         control_plane

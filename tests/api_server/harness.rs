@@ -3,9 +3,13 @@
 mod deny_server;
 
 use std::fs;
+use std::time::Duration;
 
-use crate::control_plane::{ControlPlane, Scope, User};
-use deny_server::DenyServer;
+use hyper::Version;
+
+use crate::control_plane::{ControlPlane, Registration, Scope, User};
+use crate::wait;
+use deny_server::{Call, DenyServer};
 
 #[test]
 fn the_api_server_is_the_version_that_was_built() {
@@ -81,32 +85,33 @@ fn a_webhook_is_called_as_in_a_cluster() {
     create_namespace(control_plane, "judged");
     create_namespace(control_plane, "elsewhere");
     let server = DenyServer::start();
-    let manifest = include_str!("harness/webhook.yaml");
-    let scope = Scope::Namespaces(&["judged"]);
-    let registration = control_plane.register_webhook(manifest, &server.endpoint(), scope);
-    let create = |name, namespace| {
-        control_plane.kubectl_as(User::Gitops, &["create", "configmap", name, "--namespace", namespace])
+    let registration = register(control_plane, &server, Scope::Namespaces(&["judged"]));
+    let apply = |name, namespace| control_plane.apply_as(User::Gitops, &config_map(name, namespace), &[]);
+
+    let denied = apply("deny-me", "judged").expect_failure();
+    apply("allow-me", "judged").expect_success();
+    apply("deny-me", "elsewhere").expect_success();
+
+    assert_eq!(
+        denied,
+        "Error from server (Forbidden): error when creating \"STDIN\": \
+         admission webhook \"deny.plumbline.test\" denied the request: its name says so\n"
+    );
+    let seen = |object: &str| Call {
+        version: Version::HTTP_11,
+        uri: "/validate?timeout=7s".to_owned(),
+        server_name: server.endpoint().server_name(),
+        object: object.to_owned(),
+        user: User::Gitops.name().to_owned(),
     };
-
-    let denied = create("deny-me", "judged").expect_failure();
-    create("allow-me", "judged").expect_success();
-    create("deny-me", "elsewhere").expect_success();
-
-    assert!(denied.contains(r#"admission webhook "deny.plumbline.test" denied the request"#), "{denied}");
-    assert!(denied.contains("its name says so"), "{denied}");
-    assert!(denied.contains("Forbidden"), "{denied}");
-    let calls = server.calls();
-    let seen: Vec<_> = calls.iter().map(|call| (call.object.as_str(), call.user.as_str())).collect();
-    let gitops = User::Gitops.name();
-    assert_eq!(seen, [("judged/deny-me", gitops), ("judged/allow-me", gitops)]);
-    for call in &calls {
-        assert_eq!(call.version, hyper::Version::HTTP_11);
-        assert_eq!(call.uri, "/validate?timeout=7s");
-        assert_eq!(call.server_name, server.endpoint().server_name());
-    }
+    let expected = [seen("judged/deny-me"), seen("judged/allow-me")];
+    assert_eq!(server.calls(), expected);
 
     drop(registration);
-    create("deny-me-not", "judged").expect_success();
+    wait::until("unregistration", Duration::from_secs(20), || {
+        let answer = apply("deny-me", "judged");
+        if answer.status.success() { Ok(()) } else { Err(answer.stderr) }
+    });
 }
 
 #[test]
@@ -154,21 +159,29 @@ fn helm_speaks_to_the_cluster() {
 }
 
 #[test]
-fn an_api_server_keeps_its_objects_over_a_restart() {
+fn an_api_server_keeps_objects_and_webhooks_over_a_restart() {
     let control_plane = ControlPlane::start();
+    let server = DenyServer::start();
+    let _registration = register(&control_plane, &server, Scope::AsWritten);
     create_namespace(&control_plane, "kept");
 
     control_plane.restart_api_server();
 
-    create_namespace_again(&control_plane, "kept");
-    assert_eq!(control_plane.api_server_log().matches("Serving securely").count(), 2);
+    let denied = control_plane.apply(&config_map("deny-me", "kept"), &[]).expect_failure();
+    assert!(denied.contains("its name says so"), "{denied}");
+    let starts = control_plane.api_server_log().matches("Serving securely").count();
+    assert_eq!(starts, 2);
+}
+
+fn register<'a>(control_plane: &'a ControlPlane, server: &DenyServer, scope: Scope) -> Registration<'a> {
+    let manifest = include_str!("harness/webhook.yaml");
+    control_plane.register_webhook(manifest, &server.endpoint(), scope)
 }
 
 fn create_namespace(control_plane: &ControlPlane, name: &str) {
     control_plane.kubectl(&["create", "namespace", name]).expect_success();
 }
 
-fn create_namespace_again(control_plane: &ControlPlane, name: &str) {
-    let answer = control_plane.kubectl(&["create", "namespace", name]).expect_failure();
-    assert!(answer.contains("(AlreadyExists)"), "{answer}");
+fn config_map(name: &str, namespace: &str) -> String {
+    format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}, namespace: {namespace}}}}}")
 }

@@ -31,7 +31,7 @@ pub(crate) struct DenyServer {
 }
 
 /// One call of the webhook.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Call {
     /// Of HTTP.
     pub(crate) version: Version,
