@@ -16,12 +16,17 @@ main() {
   mkdir -p "$cache"
 
   local provided=${KUBEBUILDER_ASSETS:-} assets
-  if [[ -n $provided ]] && holds "$provided" "${kubernetes[@]}"; then
-    assets=$cache/$(digest "$(cd "$provided" && pwd)")
-  else
-    [[ -z $provided ]] || say "KUBEBUILDER_ASSETS=$provided lacks one of ${kubernetes[*]}: building them instead"
-    provided=
+  if [[ -z $provided ]]; then
     assets=$cache/$(digest)
+  elif ! holds "$provided" "${kubernetes[@]}"; then
+    say "KUBEBUILDER_ASSETS=$provided lacks one of ${kubernetes[*]}: building them instead"
+    provided='' assets=$cache/$(digest)
+  elif [[ -e $provided/upstream.json ]]; then
+    # Ours, from an earlier call.
+    assets=$provided
+  else
+    provided=$(cd "$provided" && pwd)
+    assets=$cache/$(digest "$provided")
   fi
 
   (
@@ -66,7 +71,7 @@ assemble() {
   mkdir "$staging"
   if [[ -n $provided ]]; then
     for program in "${kubernetes[@]}" helm; do
-      [[ ! -x $provided/$program ]] || ln -s "$(cd "$provided" && pwd)/$program" "$staging/$program"
+      [[ ! -x $provided/$program ]] || ln -s "$provided/$program" "$staging/$program"
     done
   else
     build_kubernetes "$staging"
@@ -77,6 +82,7 @@ assemble() {
 
 build_kubernetes() {
   local staging=$1 version major minor
+  say "the first build takes about ten minutes of CPU time; later runs find it in $cache"
   version=$(version_of "$here" k8s.io/kubernetes)
   IFS=. read -r major minor _ <<<"${version#v}"
   local stamp=k8s.io/component-base/version
@@ -97,7 +103,7 @@ version_of() { (cd "$1" && go list -m -f '{{.Version}}' "$2"); }
 
 build() {
   local module=$1 program=$2 package=$3 stamp=${4:-}
-  say "building $(basename "$program") from $package (the first build of all takes about ten minutes of CPU time)"
+  say "building $(basename "$program") from $package"
   (cd "$module" && go build -trimpath -buildvcs=false -ldflags "-s -w $stamp" -o "$program" "$package") >&2
 }
 
