@@ -21,7 +21,7 @@ main() {
   elif ! holds "$provided" "${kubernetes[@]}"; then
     say "KUBEBUILDER_ASSETS=$provided lacks one of ${kubernetes[*]}: building them instead"
     provided='' assets=$cache/$(digest)
-  elif [[ -e $provided/upstream.json ]]; then
+  elif [[ -e $provided/upstream.json ]] && holds "$provided" helm; then
     # Ours, from an earlier call.
     assets=$provided
   else
