@@ -64,3 +64,20 @@ impl fmt::Display for SyntaxError {
 }
 
 impl std::error::Error for SyntaxError {}
+pub mod json;
+pub mod yaml;
+/// t
+pub fn line_column(_t: &str, _o: usize) -> (u32, u32) {
+    (1, 1)
+}
+impl Node {
+    /// t
+    pub fn fields<'a>(&'a self, _n: &'static str) -> impl Iterator<Item = &'a Entry> + use<'a> {
+        [].iter()
+    }
+}
+impl From<&Node> for serde_json::Value {
+    fn from(_: &Node) -> Self {
+        Self::Null
+    }
+}

@@ -1,0 +1,83 @@
+//! Services and the pods behind them.
+
+use std::sync::Arc;
+
+use crate::model::names::{ServiceHost, service_host};
+use crate::model::service::{Service, ServiceKind};
+use crate::model::workload::Pods;
+use crate::object::{Kind, ObjectKey};
+use crate::view::{Lookup, View};
+
+/// Where a connection to a Service ends, or why it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoints {
+    /// At these pods, on this port of each.
+    Pods {
+        /// The Service.
+        service: Arc<Service>,
+        /// The port clients use, by its place in `spec.ports`.
+        port: usize,
+        /// Pods with the port they listen on; never empty.
+        pods: Vec<(Pods, u16)>,
+    },
+    /// The name resolves to nothing.
+    Unresolvable,
+    /// There is no such Service.
+    NoService(ObjectKey),
+    /// The Service has no such TCP port.
+    NoPort(Arc<Service>),
+    /// Its selector finds neither pods nor pod templates.
+    NoPods {
+        /// The Service.
+        service: Arc<Service>,
+        /// The port clients use, by its place in `spec.ports`.
+        port: usize,
+    },
+    /// It leads where only the cluster knows.
+    Unknown(String),
+}
+
+/// Finds the Service that a host names.
+pub fn resolve(view: &View<'_>, host: &str, cluster_domain: &str) -> Result<Arc<Service>, Endpoints> {
+    match service_host(host, cluster_domain) {
+        ServiceHost::Unresolvable => Err(Endpoints::Unresolvable),
+        ServiceHost::Foreign => Err(Endpoints::Unknown(format!("{host} is a name outside the cluster"))),
+        ServiceHost::Cluster { name, namespace } => match view.service(namespace, name) {
+            Lookup::Present(service) => Ok(service),
+            Lookup::Absent => Err(Endpoints::NoService(ObjectKey::new(Kind::Service, namespace, name))),
+            Lookup::Unknown(why) => Err(Endpoints::Unknown(format!("Service {namespace}/{name}: {why}"))),
+        },
+    }
+}
+
+/// Follows a connection to a port of a Service.
+#[must_use]
+pub fn connect(view: &View<'_>, service: &Arc<Service>, number: u16) -> Endpoints {
+    let key = &service.key;
+    if service.kind == ServiceKind::ExternalName {
+        return Endpoints::Unknown(format!("{key} is of type ExternalName"));
+    }
+    let Some((index, port)) = service.tcp_port(number) else { return Endpoints::NoPort(service.clone()) };
+    if service.selector.is_empty() {
+        // Somebody may write Endpoints by hand for such a Service, which plumbline does not read; but the write that takes
+        // a selector away takes its pods away.
+        return if view.takes_selector_from(key) {
+            Endpoints::NoPods { service: service.clone(), port: index }
+        } else {
+            Endpoints::Unknown(format!("{key} has no selector; its endpoints are written by hand"))
+        };
+    }
+    match view.pods(&key.namespace, &service.selector) {
+        Lookup::Unknown(why) => Endpoints::Unknown(format!("the pods of {key}: {why}")),
+        Lookup::Absent => Endpoints::NoPods { service: service.clone(), port: index },
+        Lookup::Present(pods) => {
+            let targets = pods.into_iter().filter_map(|pods| pods.resolve(&port.target).map(|target| (pods, target)));
+            let pods: Vec<_> = targets.collect();
+            if pods.is_empty() {
+                Endpoints::NoPods { service: service.clone(), port: index }
+            } else {
+                Endpoints::Pods { service: service.clone(), port: index, pods }
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The part of Go's `text/template` that host and path templates use.
+
+/// A template of texts and fields. Anything richer is legal, and beyond what plumbline evaluates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoTemplate {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    /// `{{ .Name }}`.
+    Field(String),
+    /// An action that only Go could evaluate.
+    Action,
+}
+
+/// What the predefined words of a Go template are (`text/template/parse` lexer keys, `text/template` builtins).
+const KNOWN_WORDS: [&str; 32] = [
+    "and", "block", "break", "call", "continue", "define", "else", "end", "eq", "false", "ge", "gt", "html", "if",
+    "index", "js", "le", "len", "lt", "ne", "nil", "not", "or", "print", "printf", "println", "range", "slice",
+    "template", "true", "urlquery", "with",
+];
+
+impl GoTemplate {
+    /// Reads a template. An error is one that Go finds too; its text is close to Go's.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find("{{") {
+            push_text(&mut parts, &rest[..open]);
+            let body = &rest[open + 2..];
+            let Some(close) = action_end(body) else {
+                return Err(
+                    if body.contains('}') { "unexpected \"}\" in operand" } else { "unclosed action" }.to_owned()
+                );
+            };
+            parts.push(action(&body[..close])?);
+            rest = &body[close + 2..];
+        }
+        push_text(&mut parts, rest);
+        Ok(Self { parts })
+    }
+
+    /// Fills in the fields; `None` when an action cannot be evaluated here or a field has no value.
+    #[must_use]
+    pub fn render(&self, fields: &[(&str, &str)]) -> Option<String> {
+        let mut rendered = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => rendered.push_str(text),
+                Part::Field(name) => rendered.push_str(fields.iter().find(|(field, _)| field == name)?.1),
+                Part::Action => return None,
+            }
+        }
+        Some(rendered)
+    }
+}
+
+fn push_text(parts: &mut Vec<Part>, text: &str) {
+    if !text.is_empty() {
+        parts.push(Part::Text(text.to_owned()));
+    }
+}
+
+/// The length of an action's body: up to the `}}` that is not inside a quoted string.
+fn action_end(body: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (index, character) in body.char_indices() {
+        match (quote, character) {
+            _ if escaped => escaped = false,
+            (Some('"'), '\\') => escaped = true,
+            (Some(open), close) if open == close => quote = None,
+            (None, '"' | '`') => quote = Some(character),
+            (None, '}') => return body[index..].starts_with("}}").then_some(index),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn action(body: &str) -> Result<Part, String> {
+    let inner = body.strip_prefix("- ").unwrap_or(body);
+    let inner = inner.strip_suffix(" -").unwrap_or(inner);
+    let trims = inner.len() != body.len();
+    let inner = inner.trim();
+    if inner.is_empty() {
+        return Err("missing value for command".to_owned());
+    }
+    if let Some(name) = inner.strip_prefix('.')
+        && !name.is_empty()
+        && name.chars().all(|character| character.is_alphanumeric() || character == '_')
+    {
+        // Trimming reaches into the neighbouring text; nobody writes that in a host name.
+        return Ok(if trims { Part::Action } else { Part::Field(name.to_owned()) });
+    }
+    let word: String = inner.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect();
+    let starts_a_word = word.chars().next().is_some_and(char::is_alphabetic);
+    if starts_a_word && !KNOWN_WORDS.contains(&word.as_str()) {
+        return Err(format!("function {word:?} not defined"));
+    }
+    Ok(Part::Action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_filled_in() {
+        let template = GoTemplate::parse("{{ .Name }}-{{.Namespace}}.{{ .IngressDomain }}").unwrap();
+        let fields = [("Name", "iris"), ("Namespace", "models"), ("IngressDomain", "example.com")];
+        assert_eq!(template.render(&fields).as_deref(), Some("iris-models.example.com"));
+        assert_eq!(template.render(&fields[..1]), None);
+    }
+
+    #[test]
+    fn what_go_refuses_is_refused() {
+        for (text, message) in [
+            ("/serving/{{ .Namespace }/{{ .Name }}", "unexpected \"}\" in operand"),
+            ("/serving/{{ .Namespace", "unclosed action"),
+            ("/serving/{{ }}", "missing value for command"),
+            ("/serving/{{ Name }}", "function \"Name\" not defined"),
+        ] {
+            assert_eq!(GoTemplate::parse(text), Err(message.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn richer_actions_are_legal_but_not_evaluated() {
+        let template = GoTemplate::parse(r#"{{ if eq .Name "}}" }}a{{ end }}"#).unwrap();
+        assert_eq!(template.render(&[("Name", "iris")]), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! net-istio's own look at the gateways: a Gateway it cannot find, or one whose probe is not answered, keeps a new
+//! service from ever becoming Ready (net-istio `pkg/reconciler/ingress/lister.go`).
+
+use super::local::entry_site;
+use super::request::{Hop, Request, RequestKind, Subject};
+use super::route::{Route, broken};
+use super::{Cause, End, Walk, Walker};
+use crate::model::istio_config::{GatewayEntry, IstioConfig};
+use crate::model::istio_gateway::IstioGateway;
+use crate::object::{ObjectKey, Site};
+use crate::view::Lookup;
+
+impl Walker<'_, '_> {
+    pub(super) fn readiness(&self, subject: &Subject) -> Walk {
+        let host = format!("{}.{}", subject.predictor(), subject.namespace);
+        let mut walk =
+            Walk { request: Request::new(RequestKind::Readiness, host.clone()), passed: Vec::new(), end: End::Reached };
+        if let Err(end) = self.check_readiness(subject, &host) {
+            walk.end = end;
+        }
+        walk
+    }
+
+    fn check_readiness(&self, subject: &Subject, host: &str) -> Result<(), End> {
+        let hop = Hop::Readiness;
+        self.serverless_config(subject, hop)?;
+        let istio = self.istio_config()?;
+        let config = self.facts.istio_config();
+        let local = istio.local_for(&subject.labels);
+        // Only a public service has a rule that needs the external gateways.
+        let external = if self.is_public(subject) { istio.external_for(&subject.labels) } else { Vec::new() };
+        for entry in local.iter().chain(&external) {
+            let reference = &entry.gateway;
+            match self.view.gateway(&reference.namespace, &reference.name) {
+                Lookup::Present(_) => {}
+                Lookup::Absent => {
+                    let site = entry_site(&config, entry, "name");
+                    return Err(broken(hop, Cause::GatewayMissing { gateway: reference.clone() }, site));
+                }
+                Lookup::Unknown(why) => return Err(End::Unknown { hop, why: format!("Gateway {reference}: {why}") }),
+            }
+        }
+        for entry in local {
+            self.check_probe(subject, &istio, entry, entry_site(&config, entry, "name"), host)?;
+        }
+        Ok(())
+    }
+
+    fn is_public(&self, subject: &Subject) -> bool {
+        let domain = match &self.configuration.domain {
+            Lookup::Present(domains) => domains.domain_for(&subject.labels, &self.facts.cluster_domain),
+            Lookup::Absent | Lookup::Unknown(_) => None,
+        };
+        !subject.shape.cluster_local && domain.is_some()
+    }
+
+    /// Follows the probe of one gateway: the Service is found by its *labels*, and a server is probed on the Service port
+    /// of its own number, with the shortest of the service's hosts.
+    fn check_probe(
+        &self,
+        subject: &Subject,
+        istio: &IstioConfig,
+        entry: &GatewayEntry,
+        site: Site,
+        host: &str,
+    ) -> Result<(), End> {
+        let Some(gateway) = self.view.gateway(&entry.gateway.namespace, &entry.gateway.name).present() else {
+            return Ok(());
+        };
+        let services = self.view.services_labelled(&gateway.selector);
+        // None: not probed. Several: net-istio takes any of them, so nothing is provable.
+        let [service] = services.as_slice() else { return Ok(()) };
+        let Lookup::Present(pods) = self.view.pods(&service.key.namespace, &service.selector) else { return Ok(()) };
+        let route = Route {
+            hops: (Hop::Readiness, Hop::Readiness),
+            site,
+            ..self.knative_local_route(subject, istio, host.to_owned())
+        };
+        for (index, server) in gateway.servers.iter().enumerate() {
+            if !server.probed || server.redirects() || server.is_tls() || !service.selects_pods() {
+                continue;
+            }
+            let Some((_, port)) = service.tcp_port(server.number) else { continue };
+            for pods in &pods {
+                let Some(target) = pods.resolve(&port.target) else { continue };
+                let Err(End::Broken(found)) = self.carry(pods, target, service, &route) else { continue };
+                if matches!(found.cause, Cause::NoVirtualHost(_)) {
+                    return Err(not_covered(gateway, index, host, service.key.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn not_covered(gateway: std::sync::Arc<IstioGateway>, server: usize, host: &str, service: ObjectKey) -> End {
+    let site = gateway.key.site(IstioGateway::server_path(server).key("hosts"));
+    let cause = Cause::ProbeNotCovered { gateway, server, host: host.to_owned(), service };
+    broken(Hop::Readiness, cause, site)
+}

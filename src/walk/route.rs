@@ -1,0 +1,334 @@
+//! A request at gateway pods: the listener, and the virtual host that takes it.
+
+use std::sync::Arc;
+
+use super::{Break, Candidate, Cause, End, Hop, Mismatch, Passed, Step, Unrouted, Walker};
+use crate::data_plane::endpoints::{Endpoints, connect};
+use crate::data_plane::host;
+use crate::data_plane::listener::{BoundServer, GatewayPods, Listener};
+use crate::model::istio_gateway::{IstioGateway, Protocol};
+use crate::model::names::GatewayRef;
+use crate::model::service::Service;
+use crate::model::workload::Pods;
+use crate::object::{FieldPath, ObjectKey, Site};
+use crate::view::Lookup;
+
+/// A route of a VirtualService, for one Host.
+pub(super) struct Route {
+    /// The namespace of the VirtualService.
+    pub(super) namespace: Arc<str>,
+    /// The Host.
+    pub(super) host: String,
+    /// The Gateways that the route's match names, each with the field that names it.
+    pub(super) gateways: Vec<(GatewayRef, Site)>,
+    /// Every Gateway that the VirtualService is bound to, for redirects: they act on a virtual host, not on a match.
+    pub(super) bound: Vec<GatewayRef>,
+    /// The hop of the listener and that of the route.
+    pub(super) hops: (Hop, Hop),
+    /// Whether the client speaks TLS.
+    pub(super) tls: bool,
+    /// The field that brought the request here, for a break without a better one.
+    pub(super) site: Site,
+}
+
+/// What one kind of pods does with a request.
+type Carried = Result<(BoundServer, usize), End>;
+
+impl Walker<'_, '_> {
+    /// Connects to a Service's port and follows the route on every kind of pods behind it.
+    pub(super) fn through(
+        &self,
+        service: &Arc<Service>,
+        number: u16,
+        hop: Hop,
+        route: &Route,
+        passed: &mut Vec<Passed>,
+    ) -> Result<(), End> {
+        let (pods, port_index) = match connect(self.view, service, number) {
+            Endpoints::Pods { pods, port, .. } => (pods, port),
+            Endpoints::Unknown(why) => return Err(End::Unknown { hop, why }),
+            Endpoints::NoPort(service) => {
+                let site = service.key.site(FieldPath::of("spec.ports"));
+                return Err(broken(hop, Cause::PortMissing { service, port: number }, site));
+            }
+            // The name was resolved before, so only pods can be missing.
+            _ => {
+                let site = service.key.site(FieldPath::of("spec.selector"));
+                return Err(broken(hop, Cause::NoPods { service: service.clone(), port: number }, site));
+            }
+        };
+        let port_path = FieldPath::of("spec.ports").index(port_index).key("targetPort");
+        passed.push(Passed {
+            hop,
+            step: Step::Service {
+                service: service.key.clone(),
+                port: number,
+                target: pods[0].1,
+                pods: pods[0].0.example.clone(),
+            },
+            sites: vec![service.key.site(FieldPath::of("spec.selector")), service.key.site(port_path)],
+        });
+        let outcomes: Vec<Carried> = pods.iter().map(|(pods, port)| self.carry(pods, *port, service, route)).collect();
+        let (bound, host_index) = worst(outcomes)?;
+        let gateway = &bound.gateway;
+        let server_path = IstioGateway::server_path(bound.index);
+        let number_site = gateway.key.site(server_path.clone().key("port").key("number"));
+        let mut listener_sites = vec![gateway.key.site(FieldPath::of("spec.selector")), number_site];
+        if let Some(translator) = &bound.translated_by {
+            listener_sites.push(translator.key.site(FieldPath::of("spec.ports")));
+        }
+        passed.push(Passed {
+            hop: route.hops.0,
+            step: Step::Listener { port: bound.port, gateway: gateway.key.clone() },
+            sites: listener_sites,
+        });
+        let named = route.gateways.iter().find(|(reference, _)| is_named(reference, gateway));
+        let mut route_sites: Vec<_> = named.map(|(_, site)| site.clone()).into_iter().collect();
+        route_sites.push(gateway.key.site(server_path.key("hosts").index(host_index)));
+        passed.push(Passed {
+            hop: route.hops.1,
+            step: Step::Route {
+                host: route.host.clone(),
+                gateway: gateway.key.clone(),
+                server_host: bound.server().hosts[host_index].to_string(),
+            },
+            sites: route_sites,
+        });
+        Ok(())
+    }
+
+    /// What one kind of pods does with the request.
+    pub(super) fn carry(&self, pods: &Pods, port: u16, service: &Arc<Service>, route: &Route) -> Carried {
+        let hop = route.hops.0;
+        let on_pods = match GatewayPods::of(self.view, pods, self.facts.scope_gateways_to_namespace) {
+            Lookup::Present(on_pods) => on_pods,
+            Lookup::Absent => return Err(End::Unknown { hop, why: "no Gateway can be read".to_owned() }),
+            Lookup::Unknown(why) => return Err(End::Unknown { hop, why: why.to_string() }),
+        };
+        let listener = on_pods.listener(port);
+        let unrouted = || self.unrouted(&on_pods, &listener, pods, port, service, route);
+        if route.tls {
+            return match self.carrier(on_pods.servers().iter().filter(|bound| is_https_on(bound, port)), route) {
+                Some(found) => Ok(found),
+                None => Err(self
+                    .unprovable(route)
+                    .unwrap_or_else(|| broken(route.hops.1, Cause::NoVirtualHost(unrouted()), route.first_site()))),
+            };
+        }
+        match &listener {
+            Listener::Closed => Err(self
+                .unprovable(route)
+                .unwrap_or_else(|| broken(hop, Cause::NoListener(unrouted()), route.first_site()))),
+            Listener::NotHttp { istio_mutual: true, by, .. } => {
+                let why = format!("{} serves ISTIO_MUTUAL here, which only the mesh can use", by.gateway.key);
+                Err(End::Unknown { hop, why })
+            }
+            Listener::NotHttp { by, .. } => Err(self.unprovable(route).unwrap_or_else(|| {
+                self.note(&by.gateway);
+                let cause = Cause::NotHttp { by: by.gateway.clone(), server: by.index, unrouted: unrouted() };
+                broken(hop, cause, by.gateway.key.site(IstioGateway::server_path(by.index).key("port").key("protocol")))
+            })),
+            Listener::Http { servers, .. } => {
+                if let Some(opener) = servers.first() {
+                    self.note(&opener.gateway);
+                }
+                let carrier = self.carrier(servers.iter(), route);
+                if let Some(redirecting) = servers.iter().find(|bound| route.is_redirected_by(bound)) {
+                    self.note(&redirecting.gateway);
+                    let (by, server) = (redirecting.gateway.clone(), redirecting.index);
+                    let path = IstioGateway::server_path(server).key("tls").key("httpsRedirect");
+                    let site = by.key.site(path);
+                    return Err(broken(route.hops.1, Cause::Redirect { by, server, host: route.host.clone() }, site));
+                }
+                carrier.ok_or_else(|| {
+                    self.unprovable(route).unwrap_or_else(|| {
+                        let unrouted = unrouted();
+                        let site = unrouted.candidates.first().map_or(route.site.clone(), Candidate::decisive_site);
+                        broken(route.hops.1, Cause::NoVirtualHost(unrouted), site)
+                    })
+                })
+            }
+        }
+    }
+
+    /// The first server that carries the route, and which of its hosts does.
+    fn carrier<'s>(
+        &self,
+        servers: impl Iterator<Item = &'s BoundServer>,
+        route: &Route,
+    ) -> Option<(BoundServer, usize)> {
+        let mut named =
+            servers.filter(|bound| route.gateways.iter().any(|(gateway, _)| is_named(gateway, &bound.gateway)));
+        let found = named.find_map(|bound| {
+            let own = &bound.gateway.key.namespace;
+            let hosts = bound.server().hosts.iter();
+            let index =
+                hosts.enumerate().find(|(_, pattern)| host::covers(pattern, own, &route.host, &route.namespace))?.0;
+            Some((bound.clone(), index))
+        })?;
+        self.note(&found.0.gateway);
+        Some(found)
+    }
+
+    /// A Gateway that the route names and that cannot be read, or whose servers only the mesh can use, might carry it.
+    fn unprovable(&self, route: &Route) -> Option<End> {
+        route.gateways.iter().find_map(|(reference, _)| {
+            match self.view.gateway(&reference.namespace, &reference.name) {
+                Lookup::Unknown(why) => {
+                    Some(End::Unknown { hop: route.hops.1, why: format!("Gateway {reference}: {why}") })
+                }
+                Lookup::Present(_) | Lookup::Absent => None,
+            }
+        })
+    }
+
+    fn unrouted(
+        &self,
+        on_pods: &GatewayPods,
+        listener: &Listener,
+        pods: &Pods,
+        port: u16,
+        service: &Arc<Service>,
+        route: &Route,
+    ) -> Unrouted {
+        let candidates = route.gateways.iter().map(|(reference, site)| Candidate {
+            gateway: reference.clone(),
+            site: site.clone(),
+            mismatch: self.mismatch(on_pods, listener, port, reference, route),
+        });
+        Unrouted {
+            host: route.host.clone(),
+            namespace: route.namespace.clone(),
+            pods: pods.clone(),
+            port,
+            service: service.key.clone(),
+            candidates: candidates.collect(),
+        }
+    }
+
+    fn mismatch(
+        &self,
+        on_pods: &GatewayPods,
+        listener: &Listener,
+        port: u16,
+        reference: &GatewayRef,
+        route: &Route,
+    ) -> Mismatch {
+        let Lookup::Present(gateway) = self.view.gateway(&reference.namespace, &reference.name) else {
+            return Mismatch::Missing;
+        };
+        let servers: Vec<_> = on_pods.servers_of(&reference.namespace, &reference.name).collect();
+        if servers.is_empty() {
+            return Mismatch::OtherPods(gateway);
+        }
+        let here: Vec<_> = servers.iter().filter(|bound| bound.port == port).collect();
+        let Some(first) = here.first() else {
+            let ports = servers.iter().map(|bound| (bound.server().number, bound.port)).collect();
+            return Mismatch::OtherPort { gateway, ports };
+        };
+        let (dropped, winner) = match listener {
+            Listener::Http { servers, dropped } => (dropped.as_slice(), servers.first()),
+            Listener::NotHttp { by, dropped, .. } => (dropped.as_slice(), Some(by)),
+            Listener::Closed => (&[][..], None),
+        };
+        let is = |a: &BoundServer, b: &BoundServer| a.gateway.key == b.gateway.key && a.index == b.index;
+        if let (Some(winner), true) = (winner, dropped.iter().any(|bound| is(bound, first)))
+            && winner.gateway.key != gateway.key
+            && first.server().protocol == Protocol::Http
+        {
+            return Mismatch::Dropped { gateway, server: first.index, winner: winner.gateway.clone() };
+        }
+        let Some(http) =
+            here.iter().find(|bound| !bound.server().is_tls() && bound.server().protocol == Protocol::Http)
+        else {
+            return Mismatch::NotHttp { gateway, server: first.index };
+        };
+        let own = &gateway.key.namespace;
+        let kept_out = here.iter().find(|bound| {
+            let hosts = &bound.server().hosts;
+            hosts.iter().any(|pattern| host::covers_but_for_namespace(pattern, own, &route.host, &route.namespace))
+        });
+        match kept_out {
+            Some(bound) => Mismatch::NamespaceKeptOut { server: bound.index, gateway },
+            None => Mismatch::HostsNotCovered { server: http.index, gateway },
+        }
+    }
+
+    /// Remembers that a verdict rests on a Gateway that was found by its selector.
+    fn note(&self, gateway: &IstioGateway) {
+        self.view.gateway(&gateway.key.namespace, &gateway.key.name);
+    }
+}
+
+impl Route {
+    fn first_site(&self) -> Site {
+        self.gateways.first().map_or(&self.site, |(_, site)| site).clone()
+    }
+
+    /// Whether a plain request for the Host is redirected by this server: when the VirtualService is bound to its Gateway
+    /// and its hosts cover the Host, or when it lists the very Host (istio `pilot/pkg/networking/core/gateway.go`).
+    fn is_redirected_by(&self, bound: &BoundServer) -> bool {
+        let server = bound.server();
+        let own = &bound.gateway.key.namespace;
+        server.redirects()
+            && ((self.bound.iter().any(|gateway| is_named(gateway, &bound.gateway))
+                && server.hosts.iter().any(|pattern| host::covers(pattern, own, &self.host, &self.namespace)))
+                || server.hosts.iter().any(|pattern| host::split(pattern, own).1.eq_ignore_ascii_case(&self.host)))
+    }
+}
+
+impl Candidate {
+    /// The field to look at first: the Gateway's where there is one, else the one that names it.
+    #[must_use]
+    pub fn decisive_site(&self) -> Site {
+        let at = |key: &ObjectKey, server: usize, field: &str| key.site(IstioGateway::server_path(server).key(field));
+        match &self.mismatch {
+            Mismatch::Missing => self.site.clone(),
+            Mismatch::OtherPods(gateway) => gateway.key.site(FieldPath::of("spec.selector")),
+            Mismatch::OtherPort { gateway, .. } => at(&gateway.key, 0, "port"),
+            Mismatch::Dropped { gateway, server, .. } | Mismatch::NotHttp { gateway, server } => {
+                at(&gateway.key, *server, "port")
+            }
+            Mismatch::HostsNotCovered { gateway, server } | Mismatch::NamespaceKeptOut { gateway, server } => {
+                at(&gateway.key, *server, "hosts")
+            }
+        }
+    }
+}
+
+fn is_https_on(bound: &BoundServer, port: u16) -> bool {
+    bound.port == port && bound.server().is_tls() && bound.server().protocol == Protocol::Https
+}
+
+fn is_named(reference: &GatewayRef, gateway: &IstioGateway) -> bool {
+    reference.namespace == *gateway.key.namespace && reference.name == *gateway.key.name
+}
+
+/// A total break; [`worst`] finds out whether it is partial.
+pub(super) fn broken(hop: Hop, cause: Cause, site: Site) -> End {
+    End::Broken(Box::new(Break { hop, cause, site, partial: false }))
+}
+
+/// What a client sees of pods that differ: it arrives for certain only where every kind of pods carries it.
+fn worst(outcomes: Vec<Carried>) -> Carried {
+    let all = outcomes.len();
+    let failing = outcomes.iter().filter(|outcome| matches!(outcome, Err(End::Broken(_)))).count();
+    let mut carried = None;
+    let mut unknown = None;
+    for outcome in outcomes {
+        match outcome {
+            Err(End::Broken(mut found)) => {
+                found.partial = failing < all;
+                return Err(End::Broken(found));
+            }
+            Err(other) => unknown = unknown.or(Some(other)),
+            Ok(found) => carried = carried.or(Some(found)),
+        }
+    }
+    match (unknown, carried) {
+        (None, Some(found)) => Ok(found),
+        (Some(end), _) => Err(end),
+        // A Service without pods never comes here.
+        (None, None) => Err(End::NotMade),
+    }
+}
