@@ -101,6 +101,21 @@ impl Affected {
         }
     }
 
+    /// Adds others, who may be the same: of each namespace the larger count stands.
+    pub fn merge(&mut self, other: Self) {
+        for (namespace, (count, names)) in other.namespaces {
+            let (own_count, own_names) = self.namespaces.entry(namespace).or_default();
+            for name in names {
+                if own_names.len() < NAMES_KEPT && !own_names.contains(&name) {
+                    own_names.push(name);
+                }
+            }
+            *own_count = (*own_count).max(count);
+        }
+        self.requests.extend(other.requests);
+        self.synthetic |= other.synthetic;
+    }
+
     /// How many there are in all.
     #[must_use]
     pub fn total(&self) -> usize {

@@ -1,9 +1,13 @@
 //! plumbline
+pub mod cohort;
 pub mod data_plane;
+pub mod engine;
 pub mod finding;
 pub mod model;
 pub mod object;
+pub mod operator;
 pub mod population;
+pub mod rules;
 pub mod syntax;
 pub mod view;
 pub mod walk;

@@ -15,6 +15,8 @@ pub struct Population {
     shapes: BTreeMap<Shape, BTreeMap<Arc<str>, Names>>,
     /// Label sets that occur, so that equal ones are stored once.
     label_sets: BTreeMap<Arc<Labels>, usize>,
+    /// How often each name occurs, whatever its namespace.
+    names: BTreeMap<Arc<str>, usize>,
     count: usize,
 }
 
@@ -27,6 +29,7 @@ impl Population {
         // The namespace's own text is shared by all of its names.
         let namespaces = self.shapes.entry(shape.clone()).or_default();
         namespaces.entry(namespace.clone()).or_default().insert(name.clone(), labels);
+        *self.names.entry(name.clone()).or_default() += 1;
         self.count += 1;
     }
 
@@ -45,6 +48,12 @@ impl Population {
         }
         let Some(labels) = removed else { return };
         self.count -= 1;
+        if let Some(uses) = self.names.get_mut(name) {
+            *uses -= 1;
+            if *uses == 0 {
+                self.names.remove(name);
+            }
+        }
         self.shapes.retain(|_, namespaces| !namespaces.is_empty());
         if let Some(users) = self.label_sets.get_mut(&labels) {
             *users -= 1;
@@ -52,6 +61,12 @@ impl Population {
                 self.label_sets.remove(&labels);
             }
         }
+    }
+
+    /// Whether any InferenceService has this name.
+    #[must_use]
+    pub fn has_name(&self, name: &str) -> bool {
+        self.names.contains_key(name)
     }
 
     /// How many there are.
@@ -106,6 +121,6 @@ mod tests {
         assert_eq!(population.len(), 1);
         let stopped = InferenceService { shape: None, ..service(&[]) };
         population.insert(&namespace, &name, &stopped);
-        assert!(population.is_empty() && population.shapes.is_empty() && population.label_sets.is_empty());
+        assert!(population.is_empty() && population.shapes.is_empty() && population.label_sets.is_empty() && population.names.is_empty());
     }
 }

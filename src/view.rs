@@ -225,6 +225,16 @@ impl<'a> View<'a> {
         Lookup::Present(gateways)
     }
 
+    /// The Gateways that redirect plain requests; they act on hosts of other Gateways too.
+    pub fn redirecting_gateways(&self) -> Vec<Arc<IstioGateway>> {
+        let base = self.base.redirecting_gateways().filter(|gateway| !self.overlay.contains_key(&gateway.key)).cloned();
+        let laid_over = self.overlay.values().flatten().filter_map(|object| match object {
+            Object::IstioGateway(gateway) if gateway.servers.iter().any(|server| server.redirects()) => Some(gateway.clone()),
+            _ => None,
+        });
+        base.chain(laid_over).collect()
+    }
+
     /// The pods that a selector finds, ready or not; where there are none, what the workloads' templates would make of
     /// them. A workload that this view changes replaces the pods it owned.
     pub fn pods(&self, namespace: &str, selector: &Labels) -> Lookup<Vec<Pods>> {
@@ -307,6 +317,26 @@ impl<'a> View<'a> {
             _ => None,
         });
         base.map(|(name, meta)| (name.clone(), meta.clone())).chain(laid_over).collect()
+    }
+
+    /// Whether a namespace is being deleted.
+    pub fn is_namespace_terminating(&self, name: &str) -> bool {
+        match self.object(&ObjectKey::new(Kind::Namespace, "", name)) {
+            Lookup::Present(Object::Namespace(meta)) => meta.terminating,
+            _ => false,
+        }
+    }
+
+    /// The namespaces that hold a ConfigMap of this name.
+    pub fn namespaces_of_config_map(&self, name: &str) -> BTreeSet<Arc<str>> {
+        let mut namespaces = self.base.namespaces_of_config_map(name);
+        for (key, object) in self.overlay.iter().filter(|(key, _)| key.kind == Kind::ConfigMap && *key.name == *name) {
+            match object {
+                Some(_) => namespaces.insert(key.namespace.clone()),
+                None => namespaces.remove(&key.namespace),
+            };
+        }
+        namespaces
     }
 
     /// The InferenceServices.

@@ -98,10 +98,16 @@ impl Service {
         })
     }
 
+    /// The public names that external-dns gives the Service, as written.
+    #[must_use]
+    pub fn public_names(&self) -> Option<&str> {
+        self.meta.annotations.get(EXTERNAL_DNS_ANNOTATION).map(AsRef::as_ref)
+    }
+
     /// Whether external-dns points `host` at this Service; `None` when it carries no public name.
     #[must_use]
     pub fn serves_public_name(&self, host: &str) -> Option<bool> {
-        let names = self.meta.annotations.get(EXTERNAL_DNS_ANNOTATION)?;
+        let names = self.public_names()?;
         Some(names.split(',').map(str::trim).any(|name| match name.strip_prefix('*') {
             Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
             None => name == host,

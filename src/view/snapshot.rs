@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Lookup, PodQuery};
-use crate::model::istio_gateway::IstioGateway;
+use crate::model::istio_gateway::{IstioGateway, Server};
 use crate::model::knative_serving::KnativeServing;
 use crate::model::service::{Service, ServiceKind};
 use crate::model::workload::Pods;
@@ -18,6 +18,7 @@ pub struct Snapshot {
     /// Everything but InferenceServices.
     objects: BTreeMap<ObjectKey, Object>,
     gateways: SelectorIndex,
+    redirecting: BTreeSet<ObjectKey>,
     services: SelectorIndex,
     services_by_label: SelectorIndex,
     load_balancers: BTreeSet<ObjectKey>,
@@ -85,7 +86,12 @@ impl Snapshot {
         }
         self.remove(&key);
         match &object {
-            Object::IstioGateway(gateway) => self.gateways.insert(&key, &gateway.selector, false),
+            Object::IstioGateway(gateway) => {
+                self.gateways.insert(&key, &gateway.selector, false);
+                if gateway.servers.iter().any(Server::redirects) {
+                    self.redirecting.insert(key.clone());
+                }
+            }
             Object::Service(service) => {
                 self.services.insert(&key, &service.selector, true);
                 self.services_by_label.insert(&key, &service.meta.labels, true);
@@ -105,7 +111,10 @@ impl Snapshot {
             self.population.remove(&key.namespace, &key.name);
         }
         match self.objects.remove(key) {
-            Some(Object::IstioGateway(gateway)) => self.gateways.remove(key, &gateway.selector),
+            Some(Object::IstioGateway(gateway)) => {
+                self.gateways.remove(key, &gateway.selector);
+                self.redirecting.remove(key);
+            }
             Some(Object::Service(service)) => {
                 self.services.remove(key, &service.selector);
                 self.services_by_label.remove(key, &service.meta.labels);
@@ -214,6 +223,13 @@ impl Snapshot {
         })
     }
 
+    pub(super) fn redirecting_gateways(&self) -> impl Iterator<Item = &Arc<IstioGateway>> {
+        self.redirecting.iter().filter_map(|key| match self.objects.get(key)? {
+            Object::IstioGateway(gateway) => Some(gateway),
+            _ => None,
+        })
+    }
+
     pub(super) fn knative_servings(&self) -> impl Iterator<Item = &Arc<KnativeServing>> {
         self.of_kind(Kind::KnativeServing).filter_map(|(_, object)| match object {
             Object::KnativeServing(serving) => Some(serving),
@@ -226,6 +242,11 @@ impl Snapshot {
             Object::Namespace(meta) => Some((&key.name, meta)),
             _ => None,
         })
+    }
+
+    pub(super) fn namespaces_of_config_map(&self, name: &str) -> BTreeSet<Arc<str>> {
+        let named = self.of_kind(Kind::ConfigMap).filter(|(key, _)| *key.name == *name);
+        named.map(|(key, _)| key.namespace.clone()).collect()
     }
 
     fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&ObjectKey, &Object)> {

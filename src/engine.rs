@@ -1,0 +1,191 @@
+//! The verdict: what a change would do to requests that work today.
+//!
+//! Two views are walked, the cluster before and after; what was reached and would be broken is refused, and nothing else
+//! (but for configuration that its controller would no longer read). Pure: no clock, no files, no network. The needs in a
+//! [`Judgement`] say what it rests on, so that a source can read it afresh and ask again.
+
+mod delta;
+mod facts;
+mod inspect;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub use facts::located;
+pub use inspect::{Inspected, inspect, walks_of};
+
+use crate::finding::{Affected, Code, Finding};
+use crate::model::Object;
+use crate::object::{Kind, ObjectKey};
+use crate::operator;
+use crate::view::{Need, Snapshot, View};
+use crate::walk::{ClusterFacts, Configuration, RequestKind, Subject};
+
+/// One write.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The object written.
+    pub key: ObjectKey,
+    /// The object before; `None` when it is created.
+    pub before: Option<Object>,
+    /// The object after; `None` when it is deleted.
+    pub after: Option<Object>,
+    /// Who writes.
+    pub actor: Actor,
+}
+
+/// Who writes, as far as it matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Actor {
+    /// A person or a tool.
+    #[default]
+    Anybody,
+    /// The Knative operator, which follows a KnativeServing that was admitted: reported, never refused, or it would loop.
+    Operator,
+    /// The garbage collector or the namespace controller: what it deletes is gone already.
+    Collector,
+}
+
+/// What stands in for InferenceServices where there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyntheticPolicy {
+    /// A change that leaves no namespace reachable is refused.
+    #[default]
+    Deny,
+    /// It is warned about.
+    Warn,
+    /// Nothing stands in.
+    Off,
+}
+
+/// What a verdict depends on beside the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JudgeSettings {
+    /// The cluster's facts; unknown releases are detected.
+    pub facts: ClusterFacts,
+    /// Namespaces that count as if they held an InferenceService.
+    pub namespaces: Vec<Arc<str>>,
+    /// What stands in for InferenceServices.
+    pub synthetic: SyntheticPolicy,
+}
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The write may go on.
+    Allow,
+    /// The write would cut a request that works, or stop a controller from reading its configuration.
+    Deny,
+}
+
+/// A verdict and what there is to say about it.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the change breaks, worst first; empty when it is allowed.
+    pub findings: Vec<Finding>,
+    /// What is worth saying of a change that is allowed, most important first.
+    pub warnings: Vec<Warning>,
+    /// What the verdict rests on.
+    pub needs: BTreeSet<Need>,
+    /// Requests that would change between reached and broken.
+    pub turned: Vec<Turned>,
+}
+
+/// One line for the person who writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The code whose page explains more.
+    pub code: Code,
+    /// The line, without the code.
+    pub text: String,
+}
+
+/// A request that would change between reached and broken, for one of the InferenceServices that share its fate.
+#[derive(Clone, Debug)]
+pub struct Turned {
+    /// The InferenceService that was walked.
+    pub subject: Subject,
+    /// The request.
+    pub kind: RequestKind,
+    /// Whether it would be reached after the change.
+    pub reached: bool,
+    /// Everybody who shares its fate.
+    pub affected: Affected,
+}
+
+impl Judgement {
+    fn allowed() -> Self {
+        Self {
+            verdict: Verdict::Allow,
+            findings: Vec::new(),
+            warnings: Vec::new(),
+            needs: BTreeSet::new(),
+            turned: Vec::new(),
+        }
+    }
+}
+
+/// Judges a change to the cluster of a snapshot.
+#[must_use]
+pub fn judge(snapshot: &Snapshot, change: &Change, settings: &JudgeSettings) -> Judgement {
+    if change.before == change.after || change.actor == Actor::Collector || !can_decide(change) {
+        return Judgement::allowed();
+    }
+    let before = View::of(snapshot).with(change.key.clone(), change.before.clone());
+    if is_torn_down(&before, change) {
+        return Judgement::allowed();
+    }
+    let facts = located(&before, settings.facts.clone(), Some(&change.key));
+    let mut after = View::of(snapshot).with(change.key.clone(), change.after.clone());
+    if change.key.kind == Kind::KnativeServing {
+        let serving = |object: &Option<Object>| match object {
+            Some(Object::KnativeServing(serving)) => Some(serving.clone()),
+            _ => None,
+        };
+        for (key, object) in operator::project(&before, serving(&change.before).as_deref(), serving(&change.after).as_deref()) {
+            after = after.with(key, object);
+        }
+    }
+    let mut delta = delta::Delta::new(&before, &after, &facts, settings);
+    delta.compare_configurations();
+    delta.compare_requests();
+    let mut judgement = delta.conclude(change);
+    judgement.needs.extend(before.needs());
+    judgement.needs.extend(after.needs());
+    // The object under review is known from the review itself.
+    judgement.needs.remove(&Need::Object(change.key.clone()));
+    judgement
+}
+
+/// Whether an object of this kind and name can decide anything.
+fn can_decide(change: &Change) -> bool {
+    match change.key.kind {
+        Kind::ConfigMap => crate::model::config_map::is_known(&change.key.name),
+        // Its walk is not modelled; an InferenceService's own writes are KServe's business.
+        Kind::GatewayApiGateway | Kind::Namespace | Kind::InferenceService => false,
+        Kind::IstioGateway => {
+            let is_probe = |object: &Option<Object>| matches!(object, Some(Object::IstioGateway(gateway)) if gateway.is_self_probe());
+            !is_probe(&change.after) && !is_probe(&change.before)
+        }
+        Kind::KnativeServing
+        | Kind::Service
+        | Kind::Pod
+        | Kind::Deployment
+        | Kind::DaemonSet
+        | Kind::StatefulSet => true,
+    }
+}
+
+/// Whether the object goes because its whole namespace goes.
+fn is_torn_down(view: &View<'_>, change: &Change) -> bool {
+    change.after.is_none() && view.is_namespace_terminating(&change.key.namespace)
+}
+
+/// What each view says of the configuration, parsed once.
+#[derive(Debug)]
+struct Side<'a, 'v> {
+    view: &'a View<'v>,
+    configuration: Configuration,
+}

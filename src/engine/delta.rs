@@ -1,0 +1,140 @@
+//! Two views of one cluster, request by request.
+
+mod conclusion;
+mod requests;
+
+pub(super) use requests::choices_of;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{JudgeSettings, Side, Turned};
+use crate::finding::{Affected, Code, Finding};
+use crate::model::go_struct::Refusal;
+use crate::model::inference_service::DeploymentMode;
+use crate::object::{ObjectKey, Site};
+use crate::rules;
+use crate::view::{Lookup, View};
+use crate::walk::{ClusterFacts, Configuration, RequestKind};
+
+/// The comparison of a cluster before and after a change.
+pub(super) struct Delta<'a, 'v> {
+    before: Side<'a, 'v>,
+    after: Side<'a, 'v>,
+    facts: &'a ClusterFacts,
+    settings: &'a JudgeSettings,
+    /// What the change breaks.
+    broken: Findings,
+    /// What is lost and nobody's outage.
+    lesser: Findings,
+    /// What was broken and stays so.
+    still_broken: Findings,
+    /// What was reached and cannot be proven any more, by why.
+    unknown: BTreeMap<String, Affected>,
+    /// What a controller refused and still refuses.
+    still_refused: Vec<(ObjectKey, Refusal)>,
+    turned: Vec<Turned>,
+}
+
+/// Findings, those that say the same of several InferenceServices told once.
+#[derive(Default)]
+pub(super) struct Findings(BTreeMap<(Code, Site, &'static str), Gathered>);
+
+/// A finding, and who is affected by it, request by request.
+pub(super) struct Gathered {
+    finding: Finding,
+    affected: BTreeMap<RequestKind, Affected>,
+}
+
+impl Findings {
+    /// Adds a finding that concerns nobody in particular.
+    pub(super) fn add(&mut self, finding: Finding) -> &mut Gathered {
+        let identity = (finding.code, finding.site.clone(), finding.reason);
+        self.0.entry(identity).or_insert_with(|| Gathered { finding, affected: BTreeMap::new() })
+    }
+
+    /// Adds a finding and those who lose a request of one kind to it.
+    pub(super) fn add_for(&mut self, finding: Finding, kind: &RequestKind, count: impl FnOnce(&mut Affected)) {
+        count(self.add(finding).affected.entry(kind.clone()).or_default());
+    }
+
+    /// The findings; an InferenceService that loses several requests to one cause counts once.
+    pub(super) fn into_findings(self) -> impl Iterator<Item = Finding> {
+        self.0.into_values().map(|Gathered { mut finding, affected }| {
+            for (kind, affected) in affected {
+                finding.affected.merge(affected);
+                finding.affected.requests.insert(kind.name());
+            }
+            finding
+        })
+    }
+}
+
+impl<'a, 'v> Delta<'a, 'v> {
+    pub(super) fn new(
+        before: &'a View<'v>,
+        after: &'a View<'v>,
+        facts: &'a ClusterFacts,
+        settings: &'a JudgeSettings,
+    ) -> Self {
+        let side = |view: &'a View<'v>| Side { view, configuration: Configuration::of(view, facts) };
+        Self {
+            before: side(before),
+            after: side(after),
+            facts,
+            settings,
+            broken: Findings::default(),
+            lesser: Findings::default(),
+            still_broken: Findings::default(),
+            unknown: BTreeMap::new(),
+            still_refused: Vec::new(),
+            turned: Vec::new(),
+        }
+    }
+
+    /// Refuses configuration that its controller would no longer read. That is judged with nothing deployed, too: a
+    /// controller stops at its next start, whoever needs it then.
+    pub(super) fn compare_configurations(&mut self) {
+        let (before, after) = (&self.before.configuration, &self.after.configuration);
+        let kserve = (self.facts.kserve_config(), refusal(&before.kserve), refusal(&after.kserve));
+        let istio = (self.facts.istio_config(), refusal(&before.istio), refusal(&after.istio));
+        let mut newly: Vec<(ObjectKey, Refusal)> = Vec::new();
+        for (key, was, is) in [kserve, istio] {
+            match (was, is) {
+                (Some(_), Some(refusal)) => self.still_refused.push((key, refusal)),
+                (None, Some(refusal)) => newly.push((key, refusal)),
+                (_, None) => {}
+            }
+        }
+        if newly.is_empty() && self.is_serverless() {
+            let written = |side: &Configuration| side.kserve().map(|config| config.refused_objects()).unwrap_or_default();
+            let had: BTreeSet<_> = written(before).into_iter().map(|refusal| refusal.mistake).collect();
+            let was_refused = refusal(&before.kserve).is_some();
+            for refusal in written(after) {
+                let entry = (self.facts.kserve_config(), refusal);
+                if was_refused || had.contains(&entry.1.mistake) {
+                    self.still_refused.push(entry);
+                } else {
+                    newly.push(entry);
+                }
+            }
+        }
+        for (key, refusal) in newly {
+            self.broken.add(rules::explain_refusal(&key, &refusal));
+        }
+    }
+
+    /// Whether KServe writes Istio objects in this cluster: some InferenceService is in Knative mode, or new ones would be.
+    fn is_serverless(&self) -> bool {
+        let config = self.after.configuration.kserve();
+        let by_default = config.is_none_or(|config| matches!(config.default_mode, None | Some(DeploymentMode::Knative)));
+        by_default || self.after.view.population().shapes().any(|(shape, _)| shape.mode == Some(DeploymentMode::Knative))
+    }
+}
+
+/// Why a controller refuses what was read, where it does.
+pub(super) fn refusal<T>(parsed: &Lookup<Result<T, Refusal>>) -> Option<Refusal> {
+    match parsed {
+        Lookup::Present(Err(refusal)) => Some(refusal.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,226 @@
+//! Which requests are compared, and what each comparison means.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Delta;
+use crate::cohort::{Distinctions, divide};
+use crate::engine::{SyntheticPolicy, Turned};
+use crate::finding::Affected;
+use crate::model::Labels;
+use crate::model::inference_service::Shape;
+use crate::rules;
+use crate::view::Lookup;
+use crate::walk::{Cause, Configuration, End, RequestKind, Subject, Walk, Walker};
+
+/// Namespaces of the platform itself: no model is served from them, so none stands in there.
+const PLATFORM_NAMESPACES: [&str; 9] = [
+    "cert-manager",
+    "istio-system",
+    "knative-operator",
+    "knative-serving",
+    "kserve",
+    "kube-node-lease",
+    "kube-public",
+    "kube-system",
+    "kubeflow",
+];
+
+/// The name of a stand-in.
+const STAND_IN: &str = "model";
+
+/// One request, walked before and after.
+struct Compared {
+    kind: RequestKind,
+    before: Walk,
+    after: Walk,
+}
+
+/// How a request fares, worst last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Reached,
+    Partial,
+    Broken,
+}
+
+impl Compared {
+    fn fate(end: &End) -> Option<Fate> {
+        match end {
+            End::Reached => Some(Fate::Reached),
+            End::Broken(found) if found.partial => Some(Fate::Partial),
+            End::Broken(_) => Some(Fate::Broken),
+            End::Unknown { .. } | End::NotMade => None,
+        }
+    }
+
+    /// Whether the change provably makes the request fare worse.
+    fn is_worse(&self) -> bool {
+        match (Self::fate(&self.before.end), Self::fate(&self.after.end)) {
+            (Some(before), Some(after)) => after > before,
+            _ => false,
+        }
+    }
+}
+
+impl Delta<'_, '_> {
+    /// Walks every request that can differ through both views.
+    pub(in crate::engine) fn compare_requests(&mut self) {
+        let population = self.after.view.population();
+        let mut distinctions = Distinctions::default();
+        distinctions.add(self.before.view, &self.before.configuration);
+        distinctions.add(self.after.view, &self.after.configuration);
+        for cohort in divide(population, &distinctions, |labels| self.choices(labels)) {
+            for compared in self.compare(&cohort.subject) {
+                self.record(&cohort.subject, compared, &|affected| cohort.count_into(affected));
+            }
+        }
+        for namespace in self.settings.namespaces.clone() {
+            if !population.shapes().any(|(_, namespaces)| namespaces.contains_key(&namespace)) {
+                let subject = stand_in(&namespace);
+                for compared in self.compare(&subject) {
+                    self.record(&subject, compared, &|affected| {
+                        affected.synthetic = true;
+                        affected.add(&subject.namespace, []);
+                    });
+                }
+            }
+        }
+        let is_known_empty = population.is_empty() && self.after.view.population_unread().is_none();
+        if is_known_empty && self.settings.namespaces.is_empty() && self.settings.synthetic != SyntheticPolicy::Off {
+            self.compare_stand_ins();
+        }
+    }
+
+    /// Where nothing is deployed, one InferenceService a namespace stands in. Narrowing a gateway to some of them is a fair
+    /// choice; a change that leaves none of those reached that were is refused.
+    fn compare_stand_ins(&mut self) {
+        let mut by_kind: BTreeMap<RequestKind, Vec<(Subject, Compared)>> = BTreeMap::new();
+        for namespace in self.candidate_namespaces() {
+            let subject = stand_in(&namespace);
+            for compared in self.compare(&subject) {
+                by_kind.entry(compared.kind.clone()).or_default().push((subject.clone(), compared));
+            }
+        }
+        for (_, all) in by_kind {
+            let reached_before = all.iter().filter(|(_, compared)| compared.before.end.is_reached()).count();
+            let worse = all.iter().filter(|(_, compared)| compared.before.end.is_reached() && compared.is_worse()).count();
+            let leaves_none = reached_before > 0 && worse == reached_before;
+            let refuse = leaves_none && self.settings.synthetic == SyntheticPolicy::Deny;
+            for (subject, compared) in all.into_iter().filter(|(_, compared)| compared.is_worse()) {
+                let mark = |affected: &mut Affected| {
+                    affected.synthetic = true;
+                    affected.add(&subject.namespace, []);
+                };
+                if refuse {
+                    self.record(&subject, compared, &mark);
+                } else if let End::Broken(found) = &compared.after.end {
+                    let finding = rules::explain_break(self.after.view, &compared.after, found, self.facts);
+                    self.lesser.add_for(finding, &compared.kind, mark);
+                }
+            }
+        }
+    }
+
+    fn candidate_namespaces(&self) -> BTreeSet<Arc<str>> {
+        let own = [&self.facts.kserve_namespace, &self.facts.knative_namespace];
+        let namespaces = self.after.view.namespaces();
+        let candidates = namespaces.into_iter().filter(|(name, meta)| {
+            !meta.terminating && !PLATFORM_NAMESPACES.contains(&&**name) && !own.contains(&name)
+        });
+        let mut candidates: BTreeSet<_> = candidates.map(|(name, _)| name).collect();
+        if candidates.is_empty() {
+            candidates.insert("default".into());
+        }
+        candidates
+    }
+
+    fn compare(&self, subject: &Subject) -> Vec<Compared> {
+        let mut kinds = RequestKind::COMMON.to_vec();
+        let additional: BTreeSet<&String> = [&self.before, &self.after]
+            .into_iter()
+            .filter_map(|side| side.configuration.kserve())
+            .flat_map(|config| &config.additional_domains.value)
+            .collect();
+        kinds.extend(additional.into_iter().map(|domain| RequestKind::Additional(domain.as_str().into())));
+        let walker = |side: &super::Side<'_, '_>, kind: &RequestKind, before: Option<&Walk>| {
+            Walker { view: side.view, configuration: &side.configuration, facts: self.facts }.walk(subject, kind, before)
+        };
+        let compare = |kind: RequestKind| {
+            let before = walker(&self.before, &kind, None);
+            let after = walker(&self.after, &kind, Some(&before));
+            Compared { kind, before, after }
+        };
+        kinds.into_iter().map(compare).collect()
+    }
+
+    /// Notes what a comparison means for those who share it.
+    fn record(&mut self, subject: &Subject, compared: Compared, count: &dyn Fn(&mut Affected)) {
+        let Compared { kind, before, after } = &compared;
+        if before.end.is_reached() != after.end.is_reached() && !matches!(after.end, End::Unknown { .. } | End::NotMade) {
+            let mut affected = Affected::default();
+            count(&mut affected);
+            self.turned.push(Turned {
+                subject: subject.clone(),
+                kind: kind.clone(),
+                reached: after.end.is_reached(),
+                affected,
+            });
+        }
+        match &after.end {
+            End::Broken(found) if compared.is_worse() => {
+                let finding = match &found.cause {
+                    Cause::Refused { config, refusal } => rules::explain_refusal(config, refusal),
+                    _ => rules::explain_break(self.after.view, after, found, self.facts),
+                };
+                // A direct request is its author's business, unless KServe itself sends it.
+                let decides = *kind != RequestKind::Direct || subject.shape.calls_predictor;
+                let findings = if decides { &mut self.broken } else { &mut self.lesser };
+                findings.add_for(finding, kind, count);
+            }
+            End::Broken(found) if *kind != RequestKind::Direct && !matches!(found.cause, Cause::Refused { .. }) => {
+                let is_known = matches!(before.end, End::Broken(_));
+                if is_known {
+                    let finding = rules::explain_break(self.after.view, after, found, self.facts);
+                    self.still_broken.add_for(finding, kind, count);
+                }
+            }
+            End::Unknown { hop, why } if before.end.is_reached() && *kind != RequestKind::Direct => {
+                count(self.unknown.entry(format!("{hop}: {why}")).or_default());
+            }
+            _ => {}
+        }
+    }
+
+    /// What the configurations before and after make of a set of labels.
+    fn choices(&self, labels: &Labels) -> Vec<String> {
+        let mut choices = Vec::new();
+        for configuration in [&self.before.configuration, &self.after.configuration] {
+            choices.extend(choices_of(configuration, labels, &self.facts.cluster_domain));
+        }
+        choices
+    }
+}
+
+pub(in crate::engine) fn choices_of(configuration: &Configuration, labels: &Labels, cluster_domain: &str) -> Vec<String> {
+    let mut choices = Vec::new();
+    if let Some(istio) = configuration.istio() {
+        for entry in istio.local_for(labels).into_iter().chain(istio.external_for(labels)) {
+            choices.push(format!("{}", entry.path));
+        }
+    }
+    if let Lookup::Present(domains) = &configuration.domain {
+        choices.push(domains.domain_for(labels, cluster_domain).unwrap_or_default().to_owned());
+    }
+    choices
+}
+
+/// The InferenceService that stands in for those of a namespace.
+fn stand_in(namespace: &Arc<str>) -> Subject {
+    Subject {
+        namespace: namespace.clone(),
+        name: STAND_IN.into(),
+        shape: Shape::default(),
+        labels: Arc::new(Labels::new()),
+    }
+}
