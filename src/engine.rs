@@ -16,8 +16,10 @@ pub use inspect::{Inspected, inspect, walks_of};
 
 use crate::finding::{Affected, Code, Finding};
 use crate::model::Object;
+use crate::model::version::Release;
 use crate::object::{Kind, ObjectKey};
 use crate::operator;
+use crate::rules;
 use crate::view::{Need, Snapshot, View};
 use crate::walk::{ClusterFacts, Configuration, RequestKind, Subject};
 
@@ -149,6 +151,9 @@ pub fn judge(snapshot: &Snapshot, change: &Change, settings: &JudgeSettings) -> 
         }
     }
     let mut delta = delta::Delta::new(&before, &after, &facts, settings);
+    if delta.is_ambiguous() {
+        return judge_each_meaning(snapshot, change, settings);
+    }
     delta.compare_configurations();
     delta.compare_requests();
     let mut judgement = delta.conclude(change);
@@ -158,6 +163,34 @@ pub fn judge(snapshot: &Snapshot, change: &Change, settings: &JudgeSettings) -> 
     judgement.needs.remove(&Need::Object(change.key.clone()));
     judgement
 }
+
+/// Judges under each release of Knative whose meaning of the configuration differs: refused is what every one of them
+/// would break.
+fn judge_each_meaning(snapshot: &Snapshot, change: &Change, settings: &JudgeSettings) -> Judgement {
+    let under = |release: Release| {
+        let mut assumed = settings.clone();
+        assumed.facts.versions.knative = Some(release);
+        judge(snapshot, change, &assumed)
+    };
+    let (older, mut newer) = (under(EMPTY_LIST_MEANS_DEFAULTS), under(EMPTY_LIST_MEANS_NONE));
+    newer.needs.extend(older.needs);
+    if older.verdict == newer.verdict {
+        return newer;
+    }
+    let denied = if older.verdict == Verdict::Deny { "before 1.22" } else { "from 1.22 on" };
+    newer.verdict = Verdict::Allow;
+    newer.turned.clear();
+    let broken = older.findings.into_iter().chain(std::mem::take(&mut newer.findings));
+    let text = |finding: Finding| format!("with Knative {denied} an empty gateway list would break this: {}", finding.message);
+    let code = rules::CANNOT_BE_PROVEN;
+    newer.warnings.splice(0..0, broken.map(|finding| Warning { code, text: text(finding) }));
+    newer
+}
+
+/// The last release to which an empty gateway list means the shipped gateways.
+const EMPTY_LIST_MEANS_DEFAULTS: Release = Release::new(1, 21);
+/// The first to which it means none.
+const EMPTY_LIST_MEANS_NONE: Release = Release::new(1, 22);
 
 /// Whether an object of this kind and name can decide anything.
 fn can_decide(change: &Change) -> bool {

@@ -91,6 +91,12 @@ impl<'a, 'v> Delta<'a, 'v> {
         }
     }
 
+    /// Whether an unknown release leaves the configuration with more than one meaning.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        let sides = [&self.before.configuration, &self.after.configuration];
+        sides.into_iter().filter_map(Configuration::istio).any(|istio| istio.empty_list_is_ambiguous)
+    }
+
     /// Refuses configuration that its controller would no longer read. That is judged with nothing deployed, too: a
     /// controller stops at its next start, whoever needs it then.
     pub(super) fn compare_configurations(&mut self) {
