@@ -8,6 +8,7 @@ pub mod object;
 pub mod operator;
 pub mod population;
 pub mod rules;
+pub mod settings;
 pub mod syntax;
 pub mod view;
 pub mod walk;

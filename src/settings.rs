@@ -1,0 +1,376 @@
+//! What may be configured, declared once: every setting is a flag, an environment variable and a key of the settings file,
+//! and has a default that suits a stock install.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{JudgeSettings, SyntheticPolicy};
+use crate::model::names::is_dns_label;
+use crate::model::version::{Release, ReleaseError, Versions};
+use crate::walk::ClusterFacts;
+
+/// The service account of the Knative operator, as its own manifests install it.
+const KNATIVE_OPERATOR: &str = "system:serviceaccount:knative-operator:knative-operator";
+
+/// The settings of the judgement, as given: a flag wins over its environment variable, both over the settings file.
+#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct JudgeOptions {
+    /// KServe's namespace. Where it has no inferenceservice-config and exactly one other namespace has, that one counts.
+    #[arg(long, env = "PLUMBLINE_KSERVE_NAMESPACE", value_name = "NAMESPACE", global = true)]
+    pub kserve_namespace: Option<String>,
+    /// Knative Serving's namespace.
+    #[arg(long, env = "PLUMBLINE_KNATIVE_NAMESPACE", value_name = "NAMESPACE", global = true)]
+    pub knative_namespace: Option<String>,
+    /// The cluster's DNS domain [default: detected in a pod, else cluster.local].
+    #[arg(long, env = "PLUMBLINE_CLUSTER_DOMAIN", value_name = "DOMAIN", global = true)]
+    pub cluster_domain: Option<String>,
+    /// KServe's release, such as 0.15 [default: detected from its controller's Deployment].
+    #[arg(long, env = "PLUMBLINE_KSERVE_VERSION", value_name = "RELEASE", global = true)]
+    pub kserve_version: Option<String>,
+    /// Knative's release, such as 1.18 [default: detected from net-istio's Deployment].
+    #[arg(long, env = "PLUMBLINE_KNATIVE_VERSION", value_name = "RELEASE", global = true)]
+    pub knative_version: Option<String>,
+    /// Namespaces to guard as if they held an InferenceService already.
+    #[arg(long, env = "PLUMBLINE_JUDGE_NAMESPACES", value_name = "NAMESPACES", value_delimiter = ',', global = true)]
+    pub judge_namespaces: Option<Vec<String>>,
+    /// What to do, while there is no InferenceService at all, about a change that leaves no namespace reachable.
+    #[arg(long, env = "PLUMBLINE_SYNTHETIC", value_name = "POLICY", global = true)]
+    pub synthetic: Option<Synthetic>,
+    /// istiod runs with `PILOT_SCOPE_GATEWAY_TO_NAMESPACE`: a Gateway selects pods of its own namespace only.
+    #[arg(
+        long,
+        env = "PLUMBLINE_SCOPE_GATEWAYS_TO_NAMESPACE",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        global = true
+    )]
+    pub scope_gateways_to_namespace: Option<bool>,
+    /// Users whose writes of derived objects are reported and never refused.
+    #[arg(long, env = "PLUMBLINE_OPERATOR_USERS", value_name = "USERS", value_delimiter = ',', global = true)]
+    pub operator_users: Option<Vec<String>>,
+}
+
+/// `judge.synthetic`, as people write it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Synthetic {
+    /// Refuse it.
+    Deny,
+    /// Warn about it.
+    Warn,
+    /// Let nothing stand in for InferenceServices.
+    Off,
+}
+
+impl From<Synthetic> for SyntheticPolicy {
+    fn from(policy: Synthetic) -> Self {
+        match policy {
+            Synthetic::Deny => Self::Deny,
+            Synthetic::Warn => Self::Warn,
+            Synthetic::Off => Self::Off,
+        }
+    }
+}
+
+/// The settings of the server, as given.
+#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ServeOptions {
+    /// The address of the webhook.
+    #[arg(long, env = "PLUMBLINE_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// An address for /livez, /readyz and /metrics in plain HTTP [default: none; they are on the webhook's address too].
+    #[arg(long, env = "PLUMBLINE_HEALTH_LISTEN", value_name = "ADDRESS")]
+    pub health_listen: Option<SocketAddr>,
+    /// The certificate chain, PEM; followed when it changes.
+    #[arg(long, env = "PLUMBLINE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    #[arg(long, env = "PLUMBLINE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Verify the API server's client certificate against this CA, PEM.
+    #[arg(long, env = "PLUMBLINE_CLIENT_CA", value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
+    /// How long to go on serving after SIGTERM, in seconds, while the Service forgets this pod.
+    #[arg(long, env = "PLUMBLINE_DRAIN_SECONDS", value_name = "SECONDS")]
+    pub drain_seconds: Option<u64>,
+    /// How many reviews are judged at a time.
+    #[arg(long, env = "PLUMBLINE_CONCURRENCY", value_name = "NUMBER")]
+    pub concurrency: Option<usize>,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Of the judgement.
+    pub judge: JudgeSettings,
+    /// Whether the cluster domain was given, or may be detected.
+    pub cluster_domain_given: bool,
+    /// Users whose writes of derived objects are never refused.
+    pub operator_users: Vec<String>,
+    /// Of the server.
+    pub serve: ServeSettings,
+}
+
+/// The settings of the server in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeSettings {
+    /// The webhook's address.
+    pub listen: SocketAddr,
+    /// The address of the health endpoints.
+    pub health_listen: Option<SocketAddr>,
+    /// Chain and key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The CA of client certificates.
+    pub client_ca: Option<PathBuf>,
+    /// How long to go on serving after a stop was asked for.
+    pub drain: Duration,
+    /// How many reviews are judged at a time.
+    pub concurrency: usize,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("the settings file {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or has a key that is no setting.
+    #[error("the settings file {path}: {message}; its keys are the names of flags, as in kserve-namespace = \"kserve\"")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// A release that is none.
+    #[error("{setting}: {source}")]
+    Release {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong.
+        source: ReleaseError,
+    },
+    /// A namespace that is no name.
+    #[error("{setting}: {value:?} is no namespace: lower-case letters, digits and dashes, at most 63 of them")]
+    Namespace {
+        /// The setting.
+        setting: &'static str,
+        /// What was given.
+        value: String,
+    },
+}
+
+impl Settings {
+    /// Puts flags and environment over the settings file, and both over the defaults.
+    pub fn resolve(judge: JudgeOptions, serve: ServeOptions, file: Option<&Path>) -> Result<Self, SettingsError> {
+        let (judge_file, serve_file) = match file {
+            Some(path) => read_file(path)?,
+            None => (JudgeOptions::default(), ServeOptions::default()),
+        };
+        let judge = judge.over(judge_file);
+        let serve = serve.over(serve_file);
+        let JudgeOptions {
+            kserve_namespace,
+            knative_namespace,
+            cluster_domain,
+            kserve_version,
+            knative_version,
+            judge_namespaces,
+            synthetic,
+            scope_gateways_to_namespace,
+            operator_users,
+        } = judge;
+        let defaults = ClusterFacts::default();
+        let facts = ClusterFacts {
+            kserve_namespace: namespace("kserve-namespace", kserve_namespace, &defaults.kserve_namespace)?,
+            knative_namespace: namespace("knative-namespace", knative_namespace, &defaults.knative_namespace)?,
+            cluster_domain: cluster_domain.as_deref().map_or(defaults.cluster_domain, Into::into),
+            scope_gateways_to_namespace: scope_gateways_to_namespace.unwrap_or_default(),
+            versions: Versions {
+                kserve: release("kserve-version", kserve_version.as_deref())?,
+                knative: release("knative-version", knative_version.as_deref())?,
+            },
+        };
+        let namespaces = judge_namespaces.unwrap_or_default().into_iter().filter(|name| !name.is_empty());
+        let namespaces: Result<Vec<Arc<str>>, _> =
+            namespaces.map(|name| namespace("judge-namespaces", Some(name), "")).collect();
+        let ServeOptions { listen, health_listen, tls_cert, tls_key, client_ca, drain_seconds, concurrency } = serve;
+        Ok(Self {
+            judge: JudgeSettings {
+                facts,
+                namespaces: namespaces?,
+                synthetic: synthetic.map_or_else(SyntheticPolicy::default, Into::into),
+            },
+            cluster_domain_given: cluster_domain.is_some(),
+            operator_users: operator_users.unwrap_or_else(|| vec![KNATIVE_OPERATOR.to_owned()]),
+            serve: ServeSettings {
+                listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
+                health_listen,
+                certificate: tls_cert.zip(tls_key),
+                client_ca,
+                drain: Duration::from_secs(drain_seconds.unwrap_or(10)),
+                concurrency: concurrency.unwrap_or(64),
+            },
+        })
+    }
+
+    /// The settings in force, as a settings file would give them.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let facts = &self.judge.facts;
+        let judge = JudgeOptions {
+            kserve_namespace: Some(facts.kserve_namespace.to_string()),
+            knative_namespace: Some(facts.knative_namespace.to_string()),
+            cluster_domain: Some(facts.cluster_domain.to_string()),
+            kserve_version: facts.versions.kserve.map(|release| release.to_string()),
+            knative_version: facts.versions.knative.map(|release| release.to_string()),
+            judge_namespaces: Some(self.judge.namespaces.iter().map(ToString::to_string).collect()),
+            synthetic: Some(match self.judge.synthetic {
+                SyntheticPolicy::Deny => Synthetic::Deny,
+                SyntheticPolicy::Warn => Synthetic::Warn,
+                SyntheticPolicy::Off => Synthetic::Off,
+            }),
+            scope_gateways_to_namespace: Some(facts.scope_gateways_to_namespace),
+            operator_users: Some(self.operator_users.clone()),
+        };
+        let serve = ServeOptions {
+            listen: Some(self.serve.listen),
+            health_listen: self.serve.health_listen,
+            tls_cert: self.serve.certificate.as_ref().map(|(chain, _)| chain.clone()),
+            tls_key: self.serve.certificate.as_ref().map(|(_, key)| key.clone()),
+            client_ca: self.serve.client_ca.clone(),
+            drain_seconds: Some(self.serve.drain.as_secs()),
+            concurrency: Some(self.serve.concurrency),
+        };
+        let text = |value: Result<String, toml::ser::Error>| value.unwrap_or_else(|error| format!("# {error}\n"));
+        text(toml::to_string(&judge)) + &text(toml::to_string(&serve))
+    }
+}
+
+impl JudgeOptions {
+    fn over(self, file: Self) -> Self {
+        Self {
+            kserve_namespace: self.kserve_namespace.or(file.kserve_namespace),
+            knative_namespace: self.knative_namespace.or(file.knative_namespace),
+            cluster_domain: self.cluster_domain.or(file.cluster_domain),
+            kserve_version: self.kserve_version.or(file.kserve_version),
+            knative_version: self.knative_version.or(file.knative_version),
+            judge_namespaces: self.judge_namespaces.or(file.judge_namespaces),
+            synthetic: self.synthetic.or(file.synthetic),
+            scope_gateways_to_namespace: self.scope_gateways_to_namespace.or(file.scope_gateways_to_namespace),
+            operator_users: self.operator_users.or(file.operator_users),
+        }
+    }
+}
+
+impl ServeOptions {
+    fn over(self, file: Self) -> Self {
+        Self {
+            listen: self.listen.or(file.listen),
+            health_listen: self.health_listen.or(file.health_listen),
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            tls_key: self.tls_key.or(file.tls_key),
+            client_ca: self.client_ca.or(file.client_ca),
+            drain_seconds: self.drain_seconds.or(file.drain_seconds),
+            concurrency: self.concurrency.or(file.concurrency),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<(JudgeOptions, ServeOptions), SettingsError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+    let malformed = |error: toml::de::Error| SettingsError::Malformed {
+        path: path.to_owned(),
+        message: error.to_string().trim().replace('\n', " "),
+    };
+    // TOML, the flags' names as keys.
+    let values: toml::Table = toml::from_str(&text).map_err(malformed)?;
+    // Each half of the settings knows its own keys; together they know them all.
+    let serve_keys = toml::Table::try_from(ServeOptions::all_given()).unwrap_or_default();
+    let (serve, judge): (toml::Table, toml::Table) =
+        values.into_iter().partition(|(key, _)| serve_keys.contains_key(key));
+    Ok((judge.try_into().map_err(malformed)?, serve.try_into().map_err(malformed)?))
+}
+
+impl ServeOptions {
+    /// Every option with some value, for their names.
+    fn all_given() -> Self {
+        Self {
+            listen: Some(SocketAddr::from(([0, 0, 0, 0], 0))),
+            health_listen: Some(SocketAddr::from(([0, 0, 0, 0], 0))),
+            tls_cert: Some(PathBuf::new()),
+            tls_key: Some(PathBuf::new()),
+            client_ca: Some(PathBuf::new()),
+            drain_seconds: Some(0),
+            concurrency: Some(0),
+        }
+    }
+}
+
+fn namespace(setting: &'static str, value: Option<String>, default: &str) -> Result<Arc<str>, SettingsError> {
+    match value {
+        None => Ok(default.into()),
+        Some(value) if is_dns_label(&value) => Ok(value.into()),
+        Some(value) => Err(SettingsError::Namespace { setting, value }),
+    }
+}
+
+fn release(setting: &'static str, value: Option<&str>) -> Result<Option<Release>, SettingsError> {
+    let parse = |text: &str| text.parse().map_err(|source| SettingsError::Release { setting, source });
+    value.filter(|text| !text.is_empty()).map(parse).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let file = write("kserve-namespace = \"kubeflow\"\nlisten = \"127.0.0.1:9443\"\nsynthetic = \"warn\"\n");
+        let flags = JudgeOptions { synthetic: Some(Synthetic::Off), ..JudgeOptions::default() };
+        let settings = Settings::resolve(flags, ServeOptions::default(), Some(file.path())).unwrap();
+        assert_eq!(&*settings.judge.facts.kserve_namespace, "kubeflow");
+        assert_eq!(&*settings.judge.facts.knative_namespace, "knative-serving");
+        assert_eq!(settings.judge.synthetic, SyntheticPolicy::Off);
+        assert_eq!(settings.serve.listen.port(), 9443);
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_back() {
+        let options = JudgeOptions { knative_version: Some("v1.18.2".to_owned()), ..JudgeOptions::default() };
+        let settings = Settings::resolve(options, ServeOptions::default(), None).unwrap();
+        let file = write(&settings.to_toml());
+        let again = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap();
+        assert_eq!(again, Settings { cluster_domain_given: true, ..settings });
+    }
+
+    #[test]
+    fn a_key_that_is_no_setting_is_an_error_that_names_it() {
+        let file = write("kserve-namespaces = \"kubeflow\"\n");
+        let error = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap_err();
+        assert!(error.to_string().contains("kserve-namespaces"), "{error}");
+        let options = JudgeOptions { kserve_version: Some("newest".to_owned()), ..JudgeOptions::default() };
+        let error = Settings::resolve(options, ServeOptions::default(), None).unwrap_err();
+        assert_eq!(error.to_string(), "kserve-version: \"newest\" is no release: write it as 0.15 or v1.18.2");
+    }
+}
