@@ -132,45 +132,70 @@ impl Judgement {
 /// Judges a change to the cluster of a snapshot.
 #[must_use]
 pub fn judge(snapshot: &Snapshot, change: &Change, settings: &JudgeSettings) -> Judgement {
-    if change.before == change.after || change.actor == Actor::Collector || !can_decide(change) {
+    judge_set(snapshot, std::slice::from_ref(change), settings)
+}
+
+/// Judges changes that are made all at once: a set of manifests laid over a cluster.
+#[must_use]
+pub fn judge_set(snapshot: &Snapshot, changes: &[Change], settings: &JudgeSettings) -> Judgement {
+    let deciding: Vec<&Change> = changes.iter().filter(|change| can_decide(change)).collect();
+    let mut before = View::of(snapshot);
+    for change in &deciding {
+        before = before.with(change.key.clone(), change.before.clone());
+    }
+    let deciding: Vec<&Change> = deciding.into_iter().filter(|change| !is_torn_down(&before, change)).collect();
+    if deciding.is_empty() {
         return Judgement::allowed();
     }
-    let before = View::of(snapshot).with(change.key.clone(), change.before.clone());
-    if is_torn_down(&before, change) {
-        return Judgement::allowed();
-    }
-    let facts = located(&before, settings.facts.clone(), Some(&change.key));
-    let mut after = View::of(snapshot).with(change.key.clone(), change.after.clone());
-    if change.key.kind == Kind::KnativeServing {
-        let serving = |object: &Option<Object>| match object {
-            Some(Object::KnativeServing(serving)) => Some(serving.clone()),
-            _ => None,
-        };
-        for (key, object) in operator::project(&before, serving(&change.before).as_deref(), serving(&change.after).as_deref()) {
+    let changed: Vec<&ObjectKey> = deciding.iter().map(|change| &change.key).collect();
+    let facts = located(&before, settings.facts.clone(), &changed);
+    let mut after = before.fork();
+    for change in &deciding {
+        for (key, object) in projected(&before, change) {
             after = after.with(key, object);
         }
     }
+    // What is written itself wins over what an operator would derive.
+    for change in &deciding {
+        after = after.with(change.key.clone(), change.after.clone());
+    }
     let mut delta = delta::Delta::new(&before, &after, &facts, settings);
     if delta.is_ambiguous() {
-        return judge_each_meaning(snapshot, change, settings);
+        return judge_each_meaning(snapshot, changes, settings);
     }
     delta.compare_configurations();
     delta.compare_requests();
-    let mut judgement = delta.conclude(change);
+    let by_operator = deciding.iter().all(|change| change.actor == Actor::Operator);
+    let mut judgement = delta.conclude(by_operator);
     judgement.needs.extend(before.needs());
     judgement.needs.extend(after.needs());
-    // The object under review is known from the review itself.
-    judgement.needs.remove(&Need::Object(change.key.clone()));
+    // The objects under review are known from the review itself.
+    judgement.needs.retain(|need| !matches!(need, Need::Object(key) if changed.contains(&key)));
     judgement
+}
+
+/// What the Knative operator would write, given a change of a KnativeServing.
+#[must_use]
+pub fn projected(before: &View<'_>, change: &Change) -> Vec<(ObjectKey, Option<Object>)> {
+    let serving = |object: &Option<Object>| match object {
+        Some(Object::KnativeServing(serving)) => Some(serving.clone()),
+        _ => None,
+    };
+    match change.key.kind {
+        Kind::KnativeServing => {
+            operator::project(before, serving(&change.before).as_deref(), serving(&change.after).as_deref())
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Judges under each release of Knative whose meaning of the configuration differs: refused is what every one of them
 /// would break.
-fn judge_each_meaning(snapshot: &Snapshot, change: &Change, settings: &JudgeSettings) -> Judgement {
+fn judge_each_meaning(snapshot: &Snapshot, changes: &[Change], settings: &JudgeSettings) -> Judgement {
     let under = |release: Release| {
         let mut assumed = settings.clone();
         assumed.facts.versions.knative = Some(release);
-        judge(snapshot, change, &assumed)
+        judge_set(snapshot, changes, &assumed)
     };
     let (older, mut newer) = (under(EMPTY_LIST_MEANS_DEFAULTS), under(EMPTY_LIST_MEANS_NONE));
     newer.needs.extend(older.needs);
@@ -192,8 +217,12 @@ const EMPTY_LIST_MEANS_DEFAULTS: Release = Release::new(1, 21);
 /// The first to which it means none.
 const EMPTY_LIST_MEANS_NONE: Release = Release::new(1, 22);
 
-/// Whether an object of this kind and name can decide anything.
+/// Whether a change can decide anything: one that leaves what is read of the object as it was cannot, nor can one of a kind
+/// or name that no walk reads.
 fn can_decide(change: &Change) -> bool {
+    if change.before == change.after || change.actor == Actor::Collector {
+        return false;
+    }
     match change.key.kind {
         Kind::ConfigMap => crate::model::config_map::is_known(&change.key.name),
         // Its walk is not modelled; an InferenceService's own writes are KServe's business.

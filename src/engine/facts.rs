@@ -19,14 +19,13 @@ pub(crate) const NET_ISTIO_CONTROLLER: &str = "net-istio-controller";
 /// KServe reads its ConfigMap from its own namespace, whatever that is called (`kubeflow`, `opendatahub`): where the
 /// configured namespace has none and exactly one other has, that one counts.
 #[must_use]
-pub fn located(view: &View<'_>, mut facts: ClusterFacts, changed: Option<&ObjectKey>) -> ClusterFacts {
+pub fn located(view: &View<'_>, mut facts: ClusterFacts, changed: &[&ObjectKey]) -> ClusterFacts {
     let configured = view.config_map(&facts.kserve_namespace, INFERENCE_SERVICE_CONFIG);
-    let is_changed = |key: &ObjectKey| changed == Some(key);
+    let is_changed = |key: &ObjectKey| changed.contains(&key);
     if matches!(configured, Lookup::Absent) && !is_changed(&facts.kserve_config()) {
         let mut elsewhere = view.namespaces_of_config_map(INFERENCE_SERVICE_CONFIG);
-        if let Some(key) = changed.filter(|key| key.kind == Kind::ConfigMap && &*key.name == INFERENCE_SERVICE_CONFIG) {
-            elsewhere.insert(key.namespace.clone());
-        }
+        let named = |key: &&&ObjectKey| key.kind == Kind::ConfigMap && &*key.name == INFERENCE_SERVICE_CONFIG;
+        elsewhere.extend(changed.iter().filter(named).map(|key| key.namespace.clone()));
         if elsewhere.len() == 1
             && let Some(namespace) = elsewhere.pop_first()
         {

@@ -25,7 +25,7 @@ pub struct Inspected {
 #[must_use]
 pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
     let view = View::of(snapshot);
-    let facts = located(&view, settings.facts.clone(), None);
+    let facts = located(&view, settings.facts.clone(), &[]);
     let configuration = Configuration::of(&view, &facts);
     let mut found = Findings::default();
     let kserve = (facts.kserve_config(), refusal(&configuration.kserve));
@@ -60,7 +60,7 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
 /// Walks every request of one InferenceService, or of a stand-in where the cluster has none of that name.
 #[must_use]
 pub fn walks_of(view: &View<'_>, settings: &JudgeSettings, namespace: &str, name: &str) -> (Subject, Vec<Walk>) {
-    let facts = located(view, settings.facts.clone(), None);
+    let facts = located(view, settings.facts.clone(), &[]);
     let configuration = Configuration::of(view, &facts);
     let known = view.population().shapes().find_map(|(shape, namespaces)| {
         let labels = namespaces.get(namespace)?.get(name)?;
