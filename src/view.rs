@@ -76,6 +76,8 @@ pub enum Need {
 pub struct View<'a> {
     base: &'a Snapshot,
     overlay: BTreeMap<ObjectKey, Option<Object>>,
+    /// What an object laid over the cluster took the place of, where it was laid over it as well.
+    replaced: BTreeMap<ObjectKey, Option<Object>>,
     needs: RefCell<BTreeSet<Need>>,
 }
 
@@ -83,20 +85,23 @@ impl<'a> View<'a> {
     /// The cluster as the snapshot has it.
     #[must_use]
     pub fn of(base: &'a Snapshot) -> Self {
-        Self { base, overlay: BTreeMap::new(), needs: RefCell::default() }
+        Self { base, overlay: BTreeMap::new(), replaced: BTreeMap::new(), needs: RefCell::default() }
     }
 
     /// Lays an object over the cluster, or takes one away.
     #[must_use]
     pub fn with(mut self, key: ObjectKey, object: Option<Object>) -> Self {
-        self.overlay.insert(key, object);
+        if let Some(old) = self.overlay.insert(key.clone(), object) {
+            self.replaced.insert(key, old);
+        }
         self
     }
 
     /// The same cluster with the same changes, nothing asked of it yet.
     #[must_use]
     pub fn fork(&self) -> View<'a> {
-        View { base: self.base, overlay: self.overlay.clone(), needs: RefCell::default() }
+        let (overlay, replaced) = (self.overlay.clone(), self.replaced.clone());
+        View { base: self.base, overlay, replaced, needs: RefCell::default() }
     }
 
     /// What was asked so far.
@@ -262,7 +267,7 @@ impl<'a> View<'a> {
     }
 
     fn replace_pods(&self, found: &mut Vec<Pods>, key: &ObjectKey, change: Option<&Object>, selector: &Labels) {
-        if let Lookup::Present(Object::Workload(old)) = self.base.object(key) {
+        if let Some(Object::Workload(old)) = self.before(key) {
             found.retain(|pods| !old.selector.matches(&pods.labels));
         }
         if let Some(Object::Workload(new)) = change
@@ -275,7 +280,12 @@ impl<'a> View<'a> {
     }
 
     fn was_scaled_to_zero(&self, key: &ObjectKey) -> bool {
-        matches!(self.base.object(key), Lookup::Present(Object::Workload(old)) if old.scaled_to_zero)
+        matches!(self.before(key), Some(Object::Workload(old)) if old.scaled_to_zero)
+    }
+
+    /// An object as it was before it was changed in this view.
+    fn before(&self, key: &ObjectKey) -> Option<Object> {
+        self.replaced.get(key).map_or_else(|| self.base.object(key).present(), Clone::clone)
     }
 
     /// Whether the change leaves a Service without the selector that it has.
@@ -283,7 +293,7 @@ impl<'a> View<'a> {
     pub fn takes_selector_from(&self, key: &ObjectKey) -> bool {
         let selects = |object: &Object| matches!(object, Object::Service(service) if service.selects_pods());
         let Some(Some(changed)) = self.overlay.get(key) else { return false };
-        !selects(changed) && matches!(self.base.object(key), Lookup::Present(old) if selects(&old))
+        !selects(changed) && self.before(key).is_some_and(|old| selects(&old))
     }
 
     /// A workload, for the release that its image tells.
