@@ -1,0 +1,233 @@
+//! What is counted, and the page that shows it.
+//!
+//! Labels come from small closed sets, so the number of series is bounded; a namespace or a name is never one.
+
+use std::fmt::{self, Write};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::object::Kind;
+
+/// Upper bounds in seconds: half a millisecond is the floor of a verdict over TLS, 30 s the API server's longest wait.
+const REVIEW_SECONDS: [f64; 15] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Every metric of the serving side, and the registry they are read from.
+pub struct Metrics {
+    registry: Registry,
+    reviews: Family<ReviewLabels, Counter>,
+    review_duration: Histogram,
+    faults: Family<FaultLabel, Counter>,
+    refusals: Family<ReasonLabel, Counter>,
+    handshake_failures: Family<ReasonLabel, Counter>,
+    certificate_loads: Family<ResultLabel, Counter>,
+    certificate_expiry: Gauge<f64, AtomicU64>,
+    /// Reviews accepted and not answered yet, those that wait for their turn included.
+    pub in_flight: Gauge,
+    /// Connections open on the webhook's port.
+    pub connections: Gauge,
+    /// Requests that ended in a panic.
+    pub panics: Counter,
+}
+
+/// What is known of a review that was judged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReviewLabels {
+    /// The kind under review.
+    pub kind: KindLabel,
+    /// The operation under review.
+    pub operation: &'static str,
+    /// The verdict, from a closed set.
+    pub verdict: &'static str,
+    /// Whether it was a dry run.
+    pub dry_run: bool,
+}
+
+/// A kind as a label: those plumbline knows by name, the rest as `other`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KindLabel(pub Option<Kind>);
+
+impl EncodeLabelValue for KindLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        match self.0 {
+            None => encoder.write_str("other"),
+            Some(kind) if kind.group().is_empty() => encoder.write_str(kind.name()),
+            Some(kind) => write!(encoder, "{}.{}", kind.name(), kind.group()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FaultLabel {
+    fault: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Registers every metric at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("plumbline"),
+            reviews: Family::default(),
+            review_duration: Histogram::new(REVIEW_SECONDS),
+            faults: Family::default(),
+            refusals: Family::default(),
+            handshake_failures: Family::default(),
+            certificate_loads: Family::default(),
+            certificate_expiry: Gauge::default(),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            panics: Counter::default(),
+        };
+        metrics.describe();
+        metrics
+    }
+
+    fn describe(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("reviews", "Admission reviews answered with a verdict", self.reviews.clone());
+        registry.register_with_unit(
+            "review_duration",
+            "Time from the head of a review's request to its end",
+            Unit::Seconds,
+            self.review_duration.clone(),
+        );
+        registry.register("review_faults", "Reviews that ended without a verdict", self.faults.clone());
+        registry.register("requests_refused", "Requests turned away before they were read", self.refusals.clone());
+        registry.register("reviews_in_flight", "Reviews accepted and not answered yet", self.in_flight.clone());
+        registry.register("connections", "Connections open on the webhook's port", self.connections.clone());
+        registry.register("panics", "Requests that ended in a panic", self.panics.clone());
+        registry.register(
+            "handshake_failures",
+            "TLS handshakes that failed; certificate_refused means that a caller's CA bundle is wrong",
+            self.handshake_failures.clone(),
+        );
+        registry.register(
+            "certificate_loads",
+            "Serving certificates taken into use (loaded) or left aside (refused)",
+            self.certificate_loads.clone(),
+        );
+        registry.register_with_unit(
+            "certificate_expiry_timestamp",
+            "When the certificate in use expires, as Unix time",
+            Unit::Seconds,
+            self.certificate_expiry.clone(),
+        );
+    }
+
+    /// Opens the registry to the metrics of other parts, before the value is shared.
+    pub fn registry(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
+    /// Counts a verdict.
+    pub fn verdict(&self, labels: &ReviewLabels) {
+        self.reviews.get_or_create(labels).inc();
+    }
+
+    /// Adds the time that a review took, with or without a verdict.
+    pub fn took(&self, took: Duration) {
+        self.review_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts a review that ended without a verdict.
+    pub fn fault(&self, fault: &'static str) {
+        self.faults.get_or_create(&FaultLabel { fault }).inc();
+    }
+
+    /// Counts a request turned away before it was read.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Counts a TLS handshake that failed.
+    pub fn handshake_failed(&self, reason: &'static str) {
+        self.handshake_failures.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Notes that a certificate is in use and when it expires, as Unix time.
+    pub fn certificate_loaded(&self, not_after: i64) {
+        // Exact to the second far beyond any date a certificate can carry.
+        #[expect(clippy::cast_precision_loss)]
+        self.certificate_expiry.set(not_after as f64);
+        self.certificate_loads.get_or_create(&ResultLabel { result: "loaded" }).inc();
+    }
+
+    /// Counts a certificate that was left aside.
+    pub fn certificate_refused(&self) {
+        self.certificate_loads.get_or_create(&ResultLabel { result: "refused" }).inc();
+    }
+
+    /// Writes every metric as text, in the format of openmetrics.io.
+    pub fn page(&self) -> Result<String, fmt::Error> {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry)?;
+        Ok(page)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_names_kinds_operations_and_verdicts() {
+        let metrics = Metrics::new();
+        let mut labels = ReviewLabels {
+            kind: KindLabel(Some(Kind::IstioGateway)),
+            operation: "UPDATE",
+            verdict: "deny",
+            dry_run: true,
+        };
+        metrics.verdict(&labels);
+        labels.kind = KindLabel(None);
+        metrics.verdict(&labels);
+        metrics.took(Duration::from_micros(400));
+        metrics.took(Duration::from_secs(1));
+        metrics.certificate_loaded(1_800_000_000);
+        metrics.handshake_failed("timeout");
+        let page = metrics.page().unwrap();
+        for line in [
+            r#"plumbline_reviews_total{kind="Gateway.networking.istio.io",operation="UPDATE",verdict="deny",dry_run="true"} 1"#,
+            r#"plumbline_reviews_total{kind="other",operation="UPDATE",verdict="deny",dry_run="true"} 1"#,
+            r#"plumbline_review_duration_seconds_bucket{le="0.0005"} 1"#,
+            "plumbline_review_duration_seconds_count 2",
+            "plumbline_certificate_expiry_timestamp_seconds 1800000000.0",
+            r#"plumbline_handshake_failures_total{reason="timeout"} 1"#,
+            "plumbline_reviews_in_flight 0",
+        ] {
+            assert!(page.lines().any(|candidate| candidate == line), "{line} is missing in\n{page}");
+        }
+    }
+}
