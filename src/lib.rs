@@ -1,4 +1,5 @@
 //! plumbline
+pub mod certs;
 pub mod cohort;
 pub mod data_plane;
 pub mod engine;
