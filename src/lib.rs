@@ -1,4 +1,5 @@
 //! plumbline
+pub mod admission;
 pub mod certs;
 pub mod cohort;
 pub mod data_plane;
@@ -10,6 +11,7 @@ pub mod object;
 pub mod operator;
 pub mod population;
 pub mod rules;
+pub mod server;
 pub mod settings;
 pub mod syntax;
 pub mod telemetry;
