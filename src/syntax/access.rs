@@ -130,7 +130,10 @@ impl From<&Node> for serde_json::Value {
 }
 
 fn number(digits: &str) -> serde_json::Value {
-    if let Ok(integer) = digits.parse::<i64>() {
+    // `-0` is a float, as it is to serde_json.
+    if digits != "-0"
+        && let Ok(integer) = digits.parse::<i64>()
+    {
         return integer.into();
     }
     if let Ok(integer) = digits.parse::<u64>() {
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn numbers_keep_their_value() {
         for (text, expected) in [
-            ("-0", json!(0)),
+            ("-0", json!(-0.0)),
             ("18446744073709551615", json!(u64::MAX)),
             ("18446744073709551616", json!(18_446_744_073_709_551_616.0)),
             ("-9223372036854775808", json!(i64::MIN)),

@@ -231,3 +231,76 @@ fn escape_length(written: &str) -> usize {
         _ => 1 + written.chars().nth(1).map_or(0, char::len_utf8),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::{json, yaml};
+
+    /// Maps the place of `needle` in the only value of a mapping back to the source.
+    fn mapped<'t>(text: &'t str, node: &Node, needle: &str) -> Option<(usize, &'t str)> {
+        let value = &node.as_mapping().unwrap()[0].value;
+        let start = value.as_str().unwrap().find(needle).unwrap();
+        let span = TextMap::new(text, value).span(Span { start, end: start + needle.len() })?;
+        Some((span.start, &text[span.start..span.end]))
+    }
+
+    #[test]
+    fn leads_back_from_every_style() {
+        let vectors = [
+            ("k: |\n  a: é\n   b: c\n", "b: c", "b: c"),
+            ("k: |2-\n    a\n\n  b", "b", "b"),
+            ("k: |\n\n\n  a\n  \n  b\n", "b", "b"),
+            ("k: |\r\n  a\r\n  b\r\n", "a\nb", "a\r\n  b"),
+            ("k: >\n\n  a\n  b\n\n    c\n   d\n", "d", "d"),
+            ("k: >-\n  a\n  b", "a b", "a\n  b"),
+            ("k: a b # c", "b", "b"),
+            ("k: a\n  b\n\n  c", "c", "c"),
+            ("k: 'it''s\n\n  b'", "'s\nb", "''s\n\n  b"),
+            ("k: \"a\\tb\\x41\\\n   c \n  d\\n e\"", "b", "b"),
+            ("k: \"a\\tb\\x41\\\n   c \n  d\\n e\"", "A", "\\x41"),
+            ("k: \"a\\tb\\x41\\\n   c \n  d\\n e\"", "d\n e", "d\\n e"),
+            ("k: \"\\U0001F600b\"", "b", "b"),
+            ("k: \"b\"", "b", "b"),
+        ];
+        for (text, needle, expected) in vectors {
+            let node = yaml::parse(text).unwrap();
+            let found = mapped(text, &node, needle).map(|(_, written)| written);
+            assert_eq!(found, Some(expected), "{text:?} {needle:?}");
+        }
+    }
+
+    #[test]
+    fn leads_back_from_json_escapes() {
+        let text = r#"{"k": "{\n  \"a\": \"\ud83d\ude00\ud83d\u00e9\",\n}"}"#;
+        let node = json::parse(text).unwrap();
+        let written = |needle| mapped(text, &node, needle).unwrap().1;
+        assert_eq!(written("\"a\""), r#"\"a\""#);
+        assert_eq!(written("😀"), r"\ud83d\ude00");
+        assert_eq!(written("\u{fffd}é"), r"\ud83d\u00e9");
+        assert_eq!(mapped(text, &node, "}"), Some((text.len() - 3, "}")));
+    }
+
+    #[test]
+    fn knows_the_end_and_nothing_beyond() {
+        let text = "k: |\n  ab\n";
+        let node = yaml::parse(text).unwrap();
+        let map = TextMap::new(text, &node.as_mapping().unwrap()[0].value);
+        let offsets: Vec<_> = (0..5).map(|decoded| map.offset(decoded)).collect();
+        assert_eq!(offsets, [Some(7), Some(8), Some(9), Some(10), None]);
+        assert_eq!(map.span(Span { start: 1, end: 9 }), None);
+        assert_eq!(map.span(Span { start: 2, end: 2 }), Some(Span { start: 9, end: 9 }));
+    }
+
+    #[test]
+    fn knows_no_places_where_the_source_is_another_or_no_text() {
+        let node = yaml::parse("k: abc").unwrap();
+        let value = &node.as_mapping().unwrap()[0].value;
+        for source in ["k: abd", "k: ab", "", "k:é abc"] {
+            assert_eq!(TextMap::new(source, value), TextMap::default(), "{source}");
+        }
+        assert_eq!(TextMap::new("k: abc", &node).offset(0), None);
+        let text = "k: !!binary YWJj";
+        assert_eq!(mapped(text, &yaml::parse(text).unwrap(), "abc"), None);
+    }
+}

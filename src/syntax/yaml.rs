@@ -1,6 +1,13 @@
 //! YAML as `sigs.k8s.io/yaml` reads it: resolved by `go.yaml.in/yaml/v2`, then turned into JSON's data model.
+//!
+//! The grammar is YAML 1.2's, whose few differences from libyaml that people meet are levelled out in `refusal`,
+//! `mend` and `build`. Left as they are: `\'` in double quotes, a plain value that ends with a colon inside brackets
+//! (`{a: b:}`) and text after a complete document, which libyaml reads and this refuses; a key on several lines inside
+//! brackets, a value there that begins with a colon, and surrogate escapes in pairs, where it is the other way round;
+//! U+0085, U+2028 and U+2029, which are line breaks to libyaml alone.
 
 mod build;
+mod mend;
 mod refusal;
 mod scalar;
 mod stream;
@@ -9,6 +16,7 @@ use granit_parser::{ErrorKind, Parser, ScanError};
 
 use super::{MAX_DEPTH, Node, SyntaxError};
 use build::Builder;
+use mend::{MAX_MENDS, Mend, Stop};
 use refusal::Refusal;
 pub(crate) use scalar::number_as_string;
 pub use stream::parse_documents;
@@ -28,6 +36,25 @@ pub fn parse(text: &str) -> Result<Node, SyntaxError> {
 /// As [`parse`], for a document that stands at byte `base` of a longer text, which all places then refer to.
 fn parse_at(text: &str, base: usize) -> Result<Node, SyntaxError> {
     reject_control_characters(text, base)?;
+    let mut mended: Option<String> = None;
+    let mut first_error = None;
+    for _ in 0..=MAX_MENDS {
+        let current = mended.as_deref().unwrap_or(text);
+        match parse_events(current, text, base) {
+            Ok(node) => return Ok(node),
+            Err(Stop { error, mend }) => {
+                let error = first_error.get_or_insert(error);
+                let Some(mend) = mend else {
+                    return Err(error.clone());
+                };
+                mended = Some(mend.apply(current));
+            }
+        }
+    }
+    Err(first_error.unwrap_or_else(|| SyntaxError::new("did not find expected key", base)))
+}
+
+fn parse_events(text: &str, original: &str, base: usize) -> Result<Node, Stop> {
     let options = granit_parser::options! {
         emit_comments: false,
         block_scalar_eof_without_line_feed: true,
@@ -35,7 +62,7 @@ fn parse_at(text: &str, base: usize) -> Result<Node, SyntaxError> {
         block_nesting_limit: MAX_DEPTH,
     };
     let mut builder = Builder::new(text, base);
-    let mut refusal = Refusal::new(text, base);
+    let mut refusal = Refusal::new(text, original, base);
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| in_go_words(&error, text, base))?;
         let range = span.byte_range().unwrap_or_default();
@@ -64,19 +91,37 @@ fn reject_control_characters(text: &str, base: usize) -> Result<(), SyntaxError>
     }
 }
 
-/// The parser's error, in the words of Go's library where both know the mistake.
-fn in_go_words(error: &ScanError, text: &str, base: usize) -> SyntaxError {
+/// The parser's error, in the words of Go's library where they say more.
+fn in_go_words(error: &ScanError, text: &str, base: usize) -> Stop {
     let offset = text.floor_char_boundary(error.marker().byte_offset().unwrap_or_default());
+    let mend = match error.kind() {
+        ErrorKind::CommentNotSeparated if text[offset..].starts_with('#') => Some(Mend::Comment(offset)),
+        ErrorKind::TabInBlockIndentation => {
+            Some(Mend::Tab(text[..offset].rfind('\n').map_or(0, |newline| newline + 1)))
+        }
+        _ => None,
+    };
     let message = match error.kind() {
         ErrorKind::RecursionLimitExceeded => format!("exceeded max depth of {MAX_DEPTH}"),
         ErrorKind::UnknownAnchor => {
             let name = text[offset..].trim_start_matches('*').split([' ', '\t', '\r', '\n', ',', ']', '}']).next();
             format!("unknown anchor '{}' referenced", name.unwrap_or_default())
         }
+        ErrorKind::UnexpectedCharacter { character } => {
+            format!("found character that cannot start any token: '{}'", character.escape_debug())
+        }
+        ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => refusal::TAB.to_owned(),
+        ErrorKind::SimpleKeyExpected => "could not find expected ':'".to_owned(),
+        ErrorKind::UnclosedQuotedScalar => "found unexpected end of stream: unclosed quote".to_owned(),
+        ErrorKind::UnclosedFlowCollection { open: '[' } => "did not find expected ',' or ']': unclosed '['".to_owned(),
+        ErrorKind::UnclosedFlowCollection { .. } => "did not find expected ',' or '}': unclosed '{'".to_owned(),
+        ErrorKind::UnexpectedEofImplicitFlowMapping => "did not find expected node content".to_owned(),
         _ => error.info(),
     };
-    SyntaxError::new(message, base + offset)
+    Stop { error: SyntaxError::new(message, base + offset), mend }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

@@ -104,7 +104,9 @@ impl<'t> Builder<'t> {
                 let node = node.clone();
                 self.place(Arrival { node, scalar: None, is_merge_key: false, is_alias: true })
             }
-            Event::SequenceStart(style, anchor, _) => self.open(style, anchor, span, Content::Sequence(Vec::new())),
+            Event::SequenceStart(style, anchor, _) => {
+                self.open(style, anchor, self.with_dash(span), Content::Sequence(Vec::new()))
+            }
             Event::MappingStart(style, anchor, _) => {
                 self.open(style, anchor, span, Content::Mapping { entries: Vec::new(), key: None })
             }
@@ -147,6 +149,14 @@ impl<'t> Builder<'t> {
     fn without_line_ends(&self, span: Span) -> Span {
         let content = self.text[span.start - self.base..span.end - self.base].trim_end();
         Span { start: span.start, end: span.start + content.len() }
+    }
+
+    /// The range of a list, which the parser begins behind its first `-` where it is not indented.
+    fn with_dash(&self, span: Span) -> Span {
+        let before = self.text[..span.start - self.base].trim_end();
+        let here = &self.text[span.start - self.base..];
+        let is_behind = !["[", "- ", "-\n", "-\r"].iter().any(|dash| here.starts_with(dash)) && before.ends_with('-');
+        if is_behind { Span { start: self.base + before.len() - 1, end: span.end } } else { span }
     }
 
     fn open(&mut self, style: StructureStyle, anchor: usize, span: Span, content: Content) -> Result<(), SyntaxError> {
@@ -294,7 +304,7 @@ fn key_of(arrival: Arrival) -> Result<Key, SyntaxError> {
 /// Gives a plain key of a flow collection the colon behind it, where libyaml takes it for part of the key.
 fn with_colon(text: &str, base: usize, key: String, span: Span) -> Key {
     let written = &text[span.start - base..];
-    let behind = text[span.end - base..].as_bytes();
+    let behind = &text.as_bytes()[span.end - base..];
     if !written.starts_with(['"', '\'', '*']) && matches!(behind, [b':', b',' | b']' | b'}', ..]) {
         return Key::Named(key + ":", Span { start: span.start, end: span.end + 1 });
     }

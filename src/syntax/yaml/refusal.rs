@@ -1,4 +1,4 @@
-//! What libyaml refuses and the parser, which goes by YAML 1.2, reads all the same: tabs, mostly.
+//! What libyaml refuses and the parser, which goes by YAML 1.2, reads all the same: tabs, for the most part.
 
 use std::ops::Range;
 
@@ -6,9 +6,14 @@ use granit_parser::{Event, ScalarStyle, StructureStyle};
 
 use crate::syntax::SyntaxError;
 
+pub(super) const TAB: &str = "found character that cannot start any token: a tab does not indent";
+
 /// Watches the events of one document.
 pub(super) struct Refusal<'t> {
+    /// What the parser reads.
     text: &'t str,
+    /// What libyaml would read.
+    original: &'t str,
     base: usize,
     has_tabs: bool,
     /// Where the outermost flow collection began, and how deep it nests by now.
@@ -18,8 +23,8 @@ pub(super) struct Refusal<'t> {
 }
 
 impl<'t> Refusal<'t> {
-    pub(super) fn new(text: &'t str, base: usize) -> Self {
-        Self { text, base, has_tabs: text.contains('\t'), flow: (0, 0), lenient: Vec::new() }
+    pub(super) fn new(text: &'t str, original: &'t str, base: usize) -> Self {
+        Self { text, original, base, has_tabs: original.contains('\t'), flow: (0, 0), lenient: Vec::new() }
     }
 
     pub(super) fn watch(&mut self, event: &Event<'_>, range: Range<usize>) -> Result<(), SyntaxError> {
@@ -31,20 +36,26 @@ impl<'t> Refusal<'t> {
                 }
             }
             Event::Scalar(text, ScalarStyle::Literal | ScalarStyle::Folded, ..) => {
+                let message = "found a tab character where an indentation space is expected";
                 // Where the header gives no number, a tab leaves open how far the block is indented.
                 if text.trim_start_matches('\n').starts_with('\t') && !self.has_indentation_indicator(range.start) {
-                    let message = "found a tab character where an indentation space is expected";
                     return self.refuse(message, range.start);
                 }
                 // The range begins behind the first line's indentation.
-                let line_end = self.text.get(..range.start).and_then(|before| before.rfind('\n'));
-                self.allow_tabs(line_end.unwrap_or(range.start)..range.end);
+                let before = self.text.get(..range.start).unwrap_or_default();
+                let range = before.rfind('\n').unwrap_or(range.start)..range.end;
+                // Tabs that were overwritten for the parser's sake count here.
+                if self.text.get(range.clone()) != self.original.get(range.clone()) {
+                    return self.refuse(message, range.start);
+                }
+                self.allow_tabs(range);
             }
             Event::Scalar(_, ScalarStyle::Plain, ..) => {
                 // libyaml looks for a further line of the scalar, in which tabs are white space.
                 let rest = self.text.get(range.end..).unwrap_or_default();
-                let blank = rest.len() - rest.trim_start().len();
-                self.allow_tabs(range.start..range.end + blank);
+                let blank = &rest[..rest.len() - rest.trim_start().len()];
+                let length = blank.find("\n\t").map_or(blank.len(), |tab| tab + 1);
+                self.allow_tabs(range.start..range.end + length);
             }
             Event::Scalar(..) => self.allow_tabs(range),
             Event::SequenceStart(StructureStyle::Flow, ..) | Event::MappingStart(StructureStyle::Flow, ..) => {
@@ -58,6 +69,9 @@ impl<'t> Refusal<'t> {
                 if self.flow.1 == 0 {
                     self.allow_tabs(self.flow.0..range.end);
                 }
+            }
+            Event::DocumentStart(_, Some(version)) if (version.major, version.minor) != (1, 1) => {
+                return self.refuse("found incompatible YAML document: libyaml reads version 1.1 alone", range.start);
             }
             Event::DocumentEnd => return self.check_tabs(range.start),
             _ => {}
@@ -78,12 +92,11 @@ impl<'t> Refusal<'t> {
         }
         let mut lenient = self.lenient.iter().peekable();
         let mut line_start = 0;
-        for line in self.text.get(..document_end).unwrap_or_default().split_inclusive('\n') {
+        for line in self.original.get(..document_end).unwrap_or_default().split_inclusive('\n') {
             while lenient.next_if(|range| range.end <= line_start).is_some() {}
             let inside = lenient.peek().is_some_and(|range| range.start < line_start);
             if !inside && let Some(column) = tab_in_indentation(line) {
-                let message = "found character that cannot start any token: a tab does not indent";
-                return self.refuse(message, line_start + column);
+                return self.refuse(TAB, line_start + column);
             }
             line_start += line.len();
         }

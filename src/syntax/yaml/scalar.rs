@@ -31,7 +31,8 @@ impl Scalar {
             _ => {}
         }
         let number = match text.as_bytes().first() {
-            Some(b'.') => float(text),
+            Some(b'.') if has_stray_underscore(text) => None,
+            Some(b'.') => float(&text.replace('_', "")),
             Some(b'+' | b'-' | b'0'..=b'9') => {
                 let digits = text.replace('_', "");
                 integer(&digits).or_else(|| float(&digits))
@@ -153,6 +154,13 @@ fn float(text: &str) -> Option<Scalar> {
         && exponent.is_none_or(|digits| !digits.is_empty() && all_digits(digits));
     // What overflows stays a string, as it does in Go.
     well_formed.then(|| text.parse::<f64>().ok().filter(|float| float.is_finite()).map(Scalar::Float))?
+}
+
+/// Whether an underscore stands elsewhere than between digits, which only matters to a number that begins with a dot.
+fn has_stray_underscore(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    (0..bytes.len()).any(|at| bytes[at] == b'_' && !(at > 0 && is_digit(at - 1) && is_digit(at + 1)))
 }
 
 /// Go's `strconv.FormatFloat(…, 'g', -1, 32)`.
