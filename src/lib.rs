@@ -1,3 +1,4 @@
 //! plumbline
+pub mod manifests;
 pub mod object;
 pub mod syntax;
