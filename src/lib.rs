@@ -5,6 +5,7 @@ pub mod cohort;
 pub mod data_plane;
 pub mod engine;
 pub mod finding;
+pub mod manifests;
 pub mod metrics;
 pub mod model;
 pub mod object;

@@ -20,6 +20,7 @@ use mend::{MAX_MENDS, Mend, Stop};
 use refusal::Refusal;
 pub(crate) use scalar::number_as_string;
 pub use stream::parse_documents;
+pub(crate) use stream::parse_documents_from;
 
 /// Reads the first YAML document of a text; what follows it is not looked at, just as `yaml.Unmarshal` does not.
 ///

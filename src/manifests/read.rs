@@ -1,0 +1,228 @@
+//! From a file's bytes to objects.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{ManifestError, ManifestObject, Manifests, Note, Problem};
+use crate::object::{Kind, ObjectKey};
+use crate::syntax::{Node, Span, SyntaxError, Value, json, line_column, yaml};
+
+/// The manifests read so far, and what was wrong.
+pub(super) struct Loading<'n> {
+    default_namespace: &'n str,
+    manifests: Manifests,
+    problems: Vec<Problem>,
+}
+
+/// The file at hand.
+#[derive(Clone)]
+struct Source {
+    file: Arc<str>,
+    text: Arc<str>,
+}
+
+/// What an item of a typed list (`ConfigMapList`) leaves to its list to say.
+#[derive(Clone, Copy, Default)]
+struct Inherited<'l> {
+    api_version: Option<&'l str>,
+    kind: Option<&'l str>,
+}
+
+impl<'n> Loading<'n> {
+    pub(super) fn new(default_namespace: &'n str) -> Self {
+        Self { default_namespace, manifests: Manifests::default(), problems: Vec::new() }
+    }
+
+    pub(super) fn finish(self) -> Result<Manifests, ManifestError> {
+        if self.problems.is_empty() { Ok(self.manifests) } else { Err(ManifestError { problems: self.problems }) }
+    }
+
+    pub(super) fn unreadable(&mut self, file: &str, error: &io::Error) {
+        self.problems.push(Problem { file: file.into(), place: None, message: format!("cannot be read: {error}") });
+    }
+
+    pub(super) fn note_file(&mut self, file: &str, message: &str) {
+        self.manifests.notes.push(Note { file: file.into(), line: None, message: message.to_owned() });
+    }
+
+    pub(super) fn file(&mut self, file: &str, bytes: Vec<u8>) {
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+                let place = Some(line_column(&valid, valid.len()));
+                let message = "is not UTF-8 text: save it as UTF-8".to_owned();
+                self.problems.push(Problem { file: file.into(), place, message });
+                return;
+            }
+        };
+        let source = Source { file: file.into(), text: text.into() };
+        for document in documents(&source.text) {
+            match document {
+                Ok(node) => self.document(&source, node, Inherited::default()),
+                Err(error) => {
+                    let template = source.text.find("{{");
+                    self.problem(&source, error.offset, explain(&source.text, error, template));
+                    if template.is_some() {
+                        // Every further document would fail for the same reason.
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes an object, or every object of a list.
+    fn document(&mut self, source: &Source, mut node: Node, inherited: Inherited<'_>) {
+        let named = |key: &str| node.field(key).and_then(|entry| entry.value.as_str()).map(str::to_owned);
+        let api_version = named("apiVersion").or(inherited.api_version.map(str::to_owned));
+        let kind = named("kind").or(inherited.kind.map(str::to_owned));
+        let (Some(api_version), Some(kind)) = (api_version, kind) else {
+            self.manifests.skipped += 1;
+            self.note(source, node.span, "not read: no object of Kubernetes, which has a kind and an apiVersion");
+            return;
+        };
+        if let Some(item_kind) = kind.strip_suffix("List")
+            && let Some(items) = take_items(&mut node)
+        {
+            let inherited = if item_kind.is_empty() {
+                Inherited::default()
+            } else {
+                Inherited { api_version: Some(&api_version), kind: Some(item_kind) }
+            };
+            for item in items {
+                self.document(source, item, inherited);
+            }
+            return;
+        }
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        match Kind::from_group_kind(group, &kind) {
+            Some(kind) => self.object(source, kind, api_version, node),
+            None => self.manifests.skipped += 1,
+        }
+    }
+
+    fn object(&mut self, source: &Source, kind: Kind, api_version: String, node: Node) {
+        let metadata = node.field("metadata").map(|entry| &entry.value);
+        let name = match named_in(metadata, "name") {
+            Ok(Some(name)) => name,
+            Ok(None) if matches!(named_in(metadata, "generateName"), Ok(Some(_))) => {
+                self.manifests.skipped += 1;
+                self.note(source, node.span, &format!("not read: a {kind} that gets its name from the API server"));
+                return;
+            }
+            Ok(None) => {
+                let span = metadata.map_or(node.span, |metadata| metadata.span);
+                return self.problem(source, span.start, format!("this {kind} has no metadata.name: give it one"));
+            }
+            Err((span, message)) => return self.problem(source, span.start, format!("{kind}: {message}")),
+        };
+        let namespace = match named_in(metadata, "namespace") {
+            _ if !kind.is_namespaced() => "",
+            Ok(namespace) => namespace.unwrap_or(self.default_namespace),
+            Err((span, message)) => return self.problem(source, span.start, format!("{kind} {name}: {message}")),
+        };
+        let key = ObjectKey::new(kind, namespace, name);
+        let object = ManifestObject {
+            key: key.clone(),
+            api_version,
+            file: source.file.clone(),
+            text: source.text.clone(),
+            node,
+        };
+        let place = format!("{}:{}", object.file, object.line());
+        if let Some(earlier) = self.manifests.objects.insert(key, object) {
+            let message = format!("{} is left aside: it comes again, at {place}", earlier.key);
+            self.manifests.notes.push(Note { line: Some(earlier.line()), file: earlier.file, message });
+        }
+    }
+
+    fn note(&mut self, source: &Source, span: Span, message: &str) {
+        let line = Some(line_column(&source.text, span.start).0);
+        self.manifests.notes.push(Note { file: source.file.clone(), line, message: message.to_owned() });
+    }
+
+    fn problem(&mut self, source: &Source, offset: usize, message: String) {
+        let place = Some(line_column(&source.text, offset));
+        self.problems.push(Problem { file: source.file.clone(), place, message });
+    }
+}
+
+/// Reads a file's documents as kubectl does: one that begins with a brace is a stream of JSON values; where the first
+/// or second of them is not JSON after all, the rest is YAML.
+fn documents(text: &str) -> Vec<Result<Node, SyntaxError>> {
+    if !text.trim_start().starts_with('{') {
+        return yaml::parse_documents(text);
+    }
+    let mut documents = Vec::new();
+    let mut at = 0;
+    loop {
+        match json::parse_next(text, at) {
+            Ok(None) => return documents,
+            Ok(Some(node)) => {
+                at = node.span.end;
+                documents.push(Ok(node));
+            }
+            Err(error) if documents.len() > 1 => {
+                documents.push(Err(error));
+                return documents;
+            }
+            Err(error) => {
+                at += text[at..].len() - text[at..].trim_start().len();
+                let mut rest = yaml::parse_documents_from(text, at);
+                if let Some(first @ Err(_)) = rest.first_mut()
+                    && text[at..].starts_with('{')
+                {
+                    *first = Err(error);
+                }
+                documents.extend(rest);
+                return documents;
+            }
+        }
+    }
+}
+
+fn explain(text: &str, error: SyntaxError, template: Option<usize>) -> String {
+    let SyntaxError { message, .. } = error;
+    match template {
+        None => message,
+        Some(braces) => format!(
+            "{message}. This looks like a template ('{{{{' in line {}): render it first, for example with `helm template`",
+            line_column(text, braces).0
+        ),
+    }
+}
+
+/// Takes the items out of a list; `None` where there is no list of items.
+fn take_items(node: &mut Node) -> Option<Vec<Node>> {
+    let Value::Mapping(entries) = &mut node.value else {
+        return None;
+    };
+    match &mut entries.iter_mut().rfind(|entry| entry.key == "items")?.value.value {
+        Value::Sequence(items) => Some(std::mem::take(items)),
+        Value::Null => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+/// Reads a name of the metadata; an empty one is none.
+fn named_in<'m>(metadata: Option<&'m Node>, field: &str) -> Result<Option<&'m str>, (Span, String)> {
+    let Some(value) = metadata.and_then(|metadata| metadata.field(field)).map(|entry| &entry.value) else {
+        return Ok(None);
+    };
+    if value.is_null() {
+        return Ok(None);
+    }
+    let Some(name) = value.as_str() else {
+        return Err((value.span, format!("metadata.{field} must be a string: put it in quotes")));
+    };
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    if !name.bytes().all(is_allowed) {
+        let mut message = format!("metadata.{field} {name:?} may hold lower case letters, digits, '-' and '.' only");
+        if name.contains(['{', '$']) {
+            message.push_str(": if this is a template, render it first");
+        }
+        return Err((value.span, message));
+    }
+    Ok((!name.is_empty()).then_some(name))
+}
