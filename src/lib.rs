@@ -1,16 +1,39 @@
-//! plumbline
+//! plumbline refuses the write that would cut a working inference request.
+//!
+//! ```text
+//!             ┌────────────────────── pure and synchronous: no client, server, clock or files ───────────────────────┐
+//!  bytes ──▶ object ──▶ model ──▶ view (+ change) ──▶ data plane ──▶ walk ──▶ rules ──▶ finding ──▶ engine: verdict
+//!             └────────▲─────────────────────────────────────────────────────────────────────────────────┬───────────┘
+//!         needs ▲      │ objects                                                                          │ values
+//!    ┌──────────┴──────┴──────────────────┐                                         ┌─────────────────────▼───────────┐
+//!    │ sources: live cluster, manifests   │                                         │ sinks: admission answer, reports │
+//!    └────────────────────────────────────┘                                         └─────────────────────────────────┘
+//! ```
+//!
+//! * **object**, **syntax**, **model**: what is read of each object, as its controller reads it.
+//! * **view**, **population**, **cohort**: a cluster with a change laid over it, and whom it concerns.
+//! * **data_plane**, **walk**: where one request goes, hop by hop.
+//! * **operator**: what the Knative operator would make of a KnativeServing.
+//! * **engine**, **rules**, **finding**: what a change breaks, and how to say it.
+//! * **gather**, **cluster**, **manifests**: where objects come from.
+//! * **webhook**, **admission**, **server**, **certs**: from a TLS connection to an answer.
+//! * **report**, **cli**, **settings**, **telemetry**, **metrics**: for people and their tools.
+
 pub mod admission;
 pub mod certs;
+pub mod cli;
 pub mod cohort;
 pub mod data_plane;
 pub mod engine;
 pub mod finding;
+pub mod gather;
 pub mod manifests;
 pub mod metrics;
 pub mod model;
 pub mod object;
 pub mod operator;
 pub mod population;
+pub mod report;
 pub mod rules;
 pub mod server;
 pub mod settings;
@@ -18,3 +41,4 @@ pub mod syntax;
 pub mod telemetry;
 pub mod view;
 pub mod walk;
+pub mod webhook;

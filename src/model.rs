@@ -133,6 +133,17 @@ impl Object {
         raw.into_object(kind)
     }
 
+    /// The same object with the age of the one it takes the place of: a manifest does not tell it, and istiod goes by it.
+    #[must_use]
+    pub fn created(mut self, created: Option<i64>) -> Self {
+        match &mut self {
+            Self::IstioGateway(object) => Arc::make_mut(object).meta.created = created,
+            Self::Service(object) => Arc::make_mut(object).meta.created = created,
+            _ => {}
+        }
+        self
+    }
+
     /// The metadata.
     #[must_use]
     pub fn meta(&self) -> &Meta {

@@ -14,6 +14,10 @@ use plumbline::view::Snapshot;
 use plumbline::walk::RequestKind;
 use serde::Deserialize;
 use serde_json::Value;
+use serving::Serving;
+
+#[path = "support/serving.rs"]
+mod serving;
 
 #[derive(Deserialize)]
 struct Layout {
@@ -67,17 +71,41 @@ fn key_of(text: &str) -> Option<ObjectKey> {
 }
 
 impl Case {
+    /// The cluster before the change.
+    fn cluster(&self, layout: &Layout) -> Vec<Value> {
+        let removed: Vec<_> = self.removed.iter().filter_map(|text| key_of(text)).collect();
+        let replaced: Vec<_> = self.replaced.iter().filter_map(identify).map(|(_, key)| key).collect();
+        let stays = |object: &&Value| {
+            identify(object).is_none_or(|(_, key)| !removed.contains(&key) && !replaced.contains(&key))
+        };
+        layout.before.iter().filter(stays).chain(&self.replaced).cloned().collect()
+    }
+
     fn snapshot(&self, layout: &Layout) -> Snapshot {
         let mut snapshot = Snapshot::default();
-        for object in layout.before.iter().chain(&self.replaced) {
-            let Some((kind, _)) = identify(object) else { continue };
-            let (key, object) = Object::from_value(kind, object.clone()).expect("well-formed");
+        for object in self.cluster(layout) {
+            let Some((kind, _)) = identify(&object) else { continue };
+            let (key, object) = Object::from_value(kind, object).expect("well-formed");
             snapshot.insert(key, object);
         }
-        for key in self.removed.iter().filter_map(|text| key_of(text)) {
-            snapshot.remove(&key);
-        }
         snapshot
+    }
+
+    /// The object before and after, as a review carries it.
+    fn review(&self, layout: &Layout) -> (Option<Value>, Option<Value>) {
+        let key = match (&self.change, &self.delete) {
+            (Some(object), _) => identify(object).expect("a known kind").1,
+            (None, Some(text)) => key_of(text).expect("a known kind"),
+            (None, None) => panic!("{}: no change", self.case),
+        };
+        let before =
+            self.cluster(layout).into_iter().find(|object| identify(object).is_some_and(|(_, own)| own == key));
+        (before, self.change.clone())
+    }
+
+    /// Whether the change is to be refused.
+    fn denied(&self) -> bool {
+        self.expected.verdict == "deny" || !self.expected.new_services_not_ready.is_empty()
     }
 
     fn change(&self, snapshot: &Snapshot) -> Change {
@@ -96,8 +124,7 @@ impl Case {
     fn problems(&self, judgement: &Judgement) -> Vec<String> {
         let mut problems = Vec::new();
         let expected = &self.expected;
-        let deny = expected.verdict == "deny" || !expected.new_services_not_ready.is_empty();
-        if (judgement.verdict == Verdict::Deny) != deny {
+        if (judgement.verdict == Verdict::Deny) != self.denied() {
             problems.push(format!("expected {} ({}), got {:?}", expected.verdict, expected.reason, judgement.verdict));
         }
         let reasons: Vec<_> = judgement.findings.iter().map(|finding| finding.reason).collect();
@@ -136,27 +163,52 @@ fn turned(judgement: &Judgement, reached: bool) -> BTreeSet<String> {
     requests
 }
 
+fn layouts() -> Vec<Layout> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let paths = std::fs::read_dir(folder).expect("the corpus is there").map(|entry| entry.expect("readable").path());
+    let packed = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let layouts: Vec<Layout> = packed
+        .map(|path| serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("a packed layout"))
+        .collect();
+    let count: usize = layouts.iter().map(|layout| layout.cases.len()).sum();
+    assert!(count >= 135, "only {count} cases were found");
+    layouts
+}
+
 #[test]
 fn the_engine_agrees_with_upstream() {
     let mut failures = Vec::new();
-    let mut count = 0;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    for entry in std::fs::read_dir(folder).expect("the corpus is there") {
-        let path = entry.expect("readable").path();
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
-        let text = std::fs::read(&path).expect("readable");
-        let layout: Layout = serde_json::from_slice(&text).expect("a packed layout");
+    for layout in layouts() {
         for case in &layout.cases {
             let snapshot = case.snapshot(&layout);
             let judgement = judge(&snapshot, &case.change(&snapshot), &JudgeSettings::default());
-            count += 1;
-            for problem in case.problems(&judgement) {
-                failures.push(format!("{}: {problem}\n    {:?}", case.case, judgement.findings.iter().map(|f| &f.message).collect::<Vec<_>>()));
+            let said: Vec<_> = judgement.findings.iter().map(|finding| &finding.message).collect();
+            failures.extend(
+                case.problems(&judgement).iter().map(|problem| format!("{}: {problem}\n    {said:?}", case.case)),
+            );
+        }
+    }
+    assert!(failures.is_empty(), "{} problems:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn the_served_webhook_agrees_with_upstream() {
+    let mut failures = Vec::new();
+    for layout in layouts() {
+        for case in &layout.cases {
+            let directory = tempfile::tempdir().expect("a scratch folder");
+            serving::write_manifests(directory.path(), case.cluster(&layout));
+            let server = Serving::start(directory.path(), &[]);
+            let (before, after) = case.review(&layout);
+            let response = server.review(before.as_ref(), after.as_ref());
+            let said = response["status"]["message"].as_str().unwrap_or_default();
+            if response["allowed"] == case.denied() {
+                failures.push(format!("{}: expected deny={}, got {response}", case.case, case.denied()));
+            }
+            if case.denied() && (response["status"]["code"] != 403 || !said.contains("PL")) {
+                failures.push(format!("{}: a denial is a 403 that names a code: {response}", case.case));
             }
         }
     }
-    assert!(count >= 135, "only {count} cases were found");
-    assert!(failures.is_empty(), "{} problems in {count} cases:\n{}", failures.len(), failures.join("\n"));
+    assert!(failures.is_empty(), "{} problems:\n{}", failures.len(), failures.join("\n"));
 }

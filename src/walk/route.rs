@@ -143,7 +143,7 @@ impl Walker<'_, '_> {
                 carrier.ok_or_else(|| {
                     self.unprovable(route).unwrap_or_else(|| {
                         let unrouted = unrouted();
-                        let site = unrouted.candidates.first().map_or(route.site.clone(), Candidate::decisive_site);
+                        let site = unrouted.decisive_site(route);
                         broken(route.hops.1, Cause::NoVirtualHost(unrouted), site)
                     })
                 })
@@ -261,10 +261,6 @@ impl Walker<'_, '_> {
 }
 
 impl Route {
-    fn first_site(&self) -> Site {
-        self.gateways.first().map_or(&self.site, |(_, site)| site).clone()
-    }
-
     /// Whether a plain request for the Host is redirected by this server: when the VirtualService is bound to its Gateway
     /// and its hosts cover the Host, or when it lists the very Host (istio `pilot/pkg/networking/core/gateway.go`).
     fn is_redirected_by(&self, bound: &BoundServer) -> bool {
@@ -274,6 +270,12 @@ impl Route {
             && ((self.bound.iter().any(|gateway| is_named(gateway, &bound.gateway))
                 && server.hosts.iter().any(|pattern| host::covers(pattern, own, &self.host, &self.namespace)))
                 || server.hosts.iter().any(|pattern| host::split(pattern, own).1.eq_ignore_ascii_case(&self.host)))
+    }
+}
+
+impl Unrouted {
+    fn decisive_site(&self, route: &Route) -> Site {
+        self.candidates.first().map_or_else(|| route.site.clone(), Candidate::decisive_site)
     }
 }
 

@@ -1,0 +1,117 @@
+//! `plumbline serve`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::source::{ClusterArgs, snapshot};
+use crate::admission::{Limits, router};
+use crate::certs::{CertificateFiles, Certificates, Issued};
+use crate::gather::{Fixed, Source};
+use crate::manifests::Manifests;
+use crate::metrics::Metrics;
+use crate::server::{self, ClientAuthority, Readiness, Server};
+use crate::settings::{ServeOptions, Settings};
+use crate::telemetry;
+use crate::webhook::Webhook;
+
+/// How often certificate files are looked at.
+const CERTIFICATE_PERIOD: Duration = Duration::from_secs(1);
+
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) options: ServeOptions,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Write the CA of the certificate made at start to this file, for the webhook configuration's caBundle or curl.
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
+    write_ca: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(super) fn run(self, settings: Settings, log: &str, log_format: &str) -> anyhow::Result<ExitCode> {
+        telemetry::install(log, log_format.parse()?)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(self.serve(settings))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn serve(self, settings: Settings) -> anyhow::Result<()> {
+        match self.cluster.manifests.clone() {
+            Some(directory) => {
+                let manifests = Manifests::load(&[directory])?;
+                let source = Fixed::new(snapshot(&manifests)?);
+                tracing::info!(objects = manifests.objects().count(), "a directory stands in for the cluster");
+                self.serve_source(source, settings, Readiness::default()).await
+            }
+            None => anyhow::bail!("live"),
+        }
+    }
+
+    async fn serve_source<S: Source + 'static>(
+        self,
+        source: S,
+        settings: Settings,
+        readiness: Readiness,
+    ) -> anyhow::Result<()> {
+        let metrics = Arc::new(Metrics::new());
+        let serve = settings.serve;
+        let certificates = match &serve.certificate {
+            Some((chain, key)) => {
+                let files = CertificateFiles { chain: chain.clone(), key: key.clone() };
+                let certificates = Arc::new(Certificates::new(files.load().await?, Arc::clone(&metrics)));
+                let watched = Arc::clone(&certificates);
+                tokio::spawn(async move { files.watch(&watched, CERTIFICATE_PERIOD).await });
+                certificates
+            }
+            None => {
+                anyhow::ensure!(
+                    self.cluster.manifests.is_some(),
+                    "a live cluster has to trust the certificate: give --tls-cert and --tls-key, or serve a directory with \
+                     --manifests"
+                );
+                let issued = Issued::new(&[])?;
+                if let Some(path) = &self.write_ca {
+                    std::fs::write(path, &issued.ca_pem).with_context(|| format!("cannot write {}", path.display()))?;
+                }
+                Arc::new(Certificates::new(issued.pair, Arc::clone(&metrics)))
+            }
+        };
+        let clients = serve.client_ca.as_deref().map(|path| ClientAuthority::from_file(path, [])).transpose()?;
+        let mut server_settings = server::Settings::new(serve.listen);
+        server_settings.health_listen = serve.health_listen;
+        server_settings.drain = serve.drain;
+        let server = Server::bind(server_settings, certificates, clients, Arc::clone(&metrics)).await?;
+        let webhook = Arc::new(Webhook::new(source, settings.judge, settings.operator_users));
+        let limits = Limits { concurrency: serve.concurrency, ..Limits::default() };
+        server.serve(router(webhook, limits, metrics), &readiness, stopped()?).await;
+        Ok(())
+    }
+}
+
+/// A token that SIGTERM or SIGINT cancels; a second one ends the process at once.
+fn stopped() -> anyhow::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = token.clone();
+    tokio::spawn(async move {
+        for attempt in 0.. {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if attempt > 0 {
+                std::process::exit(130);
+            }
+            stop.cancel();
+        }
+    });
+    Ok(token)
+}

@@ -1,0 +1,183 @@
+//! The webhook: from a review to a change, from a judgement to an answer.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::value::RawValue;
+
+use crate::admission::{Answer, Cause, Fault, Judge, Operation, Request, Summary};
+use crate::engine::{Actor, Change, JudgeSettings, Judgement, Verdict, judge, projected};
+use crate::gather::{self, GatherError, Source, settle};
+use crate::model::{Object, config_map};
+use crate::object::{Kind, ObjectKey};
+use crate::report::denial;
+use crate::view::{Need, Snapshot, View};
+
+/// Who deletes what is gone already.
+const COLLECTORS: [&str; 2] = [
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:serviceaccount:kube-system:namespace-controller",
+];
+
+/// Judges reviews against one cluster.
+#[derive(Debug)]
+pub struct Webhook<S> {
+    source: S,
+    settings: JudgeSettings,
+    operator_users: Vec<String>,
+}
+
+impl<S: Source> Webhook<S> {
+    /// A webhook for the cluster of a source.
+    pub fn new(source: S, settings: JudgeSettings, operator_users: Vec<String>) -> Self {
+        Self { source, settings, operator_users }
+    }
+
+    fn actor(&self, request: &Request<'_>) -> Actor {
+        let user: &str = &request.user_info.username;
+        if COLLECTORS.contains(&user) && request.operation == Operation::Delete {
+            Actor::Collector
+        } else if self.operator_users.iter().any(|name| name == user) {
+            Actor::Operator
+        } else {
+            Actor::Anybody
+        }
+    }
+
+    /// The change that a request asks for. The review's own objects count; only an `oldObject` that was left out is looked
+    /// up.
+    fn change(&self, kind: Kind, request: &Request<'_>, snapshot: &Snapshot) -> Result<Change, Fault> {
+        let object = read(kind, "request.object", request.object)?;
+        let old = read(kind, "request.oldObject", request.old_object)?;
+        let known = object.as_ref().or(old.as_ref()).map(|(key, _)| key.clone());
+        let mut key = known.unwrap_or_else(|| ObjectKey::new(kind, "", &*request.name));
+        if key.namespace.is_empty() && kind.is_namespaced() {
+            key.namespace = (*request.namespace).into();
+        }
+        let old = old.map(|(_, object)| object);
+        let (before, after) = match request.operation {
+            Operation::Create => (None, object.map(|(_, object)| object)),
+            Operation::Delete => (old.or_else(|| snapshot.object(&key).present()), None),
+            Operation::Update | Operation::Connect => {
+                (old.or_else(|| snapshot.object(&key).present()), object.map(|(_, object)| object))
+            }
+        };
+        Ok(Change { key, before, after, actor: self.actor(request) })
+    }
+}
+
+impl<S: Source + 'static> Judge for Webhook<S> {
+    async fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Answer, Fault> {
+        let Some(kind) = request.known_kind() else {
+            return Err(Fault::BadRequest(format!(
+                "request.kind: plumbline does not judge {}; take its resource out of the rules of the webhook configuration",
+                request.kind
+            )));
+        };
+        // A subresource (status, scale) holds nothing that a walk reads.
+        if !request.sub_resource.is_empty() || request.operation == Operation::Connect {
+            return Ok(Answer::allow());
+        }
+        if kind == Kind::ConfigMap && !config_map::is_known(&request.name) {
+            return Ok(Answer::allow());
+        }
+        let change = self.change(kind, request, &gather::read(self.source.snapshot()))?;
+        let judged = settle(
+            &self.source,
+            |snapshot| {
+                let judgement = judge(snapshot, &change, &self.settings);
+                let needs = judgement.needs.clone();
+                (judgement, needs)
+            },
+            |judgement| judgement.verdict == Verdict::Deny || !judgement.warnings.is_empty(),
+            deadline.into(),
+        );
+        let judgement = judged.await.map_err(fault)?;
+        let versions = versions(&gather::read(self.source.snapshot()), &judgement);
+        let answer = answer(&change.key, &judgement, versions);
+        if answer.allowed && !request.dry_run {
+            let writes = writes(&gather::read(self.source.snapshot()), &change);
+            self.source.admit(writes);
+        }
+        Ok(answer)
+    }
+}
+
+/// What an admitted change writes, the Knative operator's part included.
+fn writes(snapshot: &Snapshot, change: &Change) -> Vec<(ObjectKey, Option<Object>)> {
+    let before = View::of(snapshot).with(change.key.clone(), change.before.clone());
+    let mut writes = projected(&before, change);
+    writes.push((change.key.clone(), change.after.clone()));
+    writes
+}
+
+fn read(kind: Kind, field: &str, raw: Option<&RawValue>) -> Result<Option<(ObjectKey, Object)>, Fault> {
+    let Some(raw) = raw else { return Ok(None) };
+    let parsed = Object::from_json(kind, raw.get().as_bytes());
+    parsed.map(Some).map_err(|error| Fault::BadRequest(format!("{field}: {error}")))
+}
+
+fn fault(error: GatherError) -> Fault {
+    match error {
+        GatherError::Deadline { .. } => Fault::DeadlineExceeded(error.to_string()),
+        _ => Fault::Unavailable(error.to_string()),
+    }
+}
+
+/// Which versions of its siblings a verdict saw.
+fn versions(snapshot: &Snapshot, judgement: &Judgement) -> String {
+    let objects = judgement.needs.iter().filter_map(|need| match need {
+        Need::Object(key) => Some(key),
+        Need::Services(_) | Need::Pods(_) => None,
+    });
+    let seen = objects.filter_map(|key| {
+        let version = snapshot.object(key).present()?.meta().resource_version.clone();
+        (!version.is_empty()).then(|| format!("{}/{}={version}", key.kind.plural(), key.qualified_name()))
+    });
+    seen.collect::<Vec<_>>().join(",")
+}
+
+fn answer(key: &ObjectKey, judgement: &Judgement, versions: String) -> Answer {
+    let codes: Vec<String> = judgement.findings.iter().map(|finding| finding.code.to_string()).collect();
+    let warned = judgement.warnings.iter().map(|warning| warning.code.to_string());
+    let all_codes: Vec<String> = codes.iter().cloned().chain(warned).collect();
+    let mut audit = BTreeMap::from([("verdict".to_owned(), verdict(judgement).to_owned())]);
+    if !all_codes.is_empty() {
+        audit.insert("codes".to_owned(), all_codes.join(","));
+    }
+    if !versions.is_empty() {
+        audit.insert("siblings".to_owned(), versions);
+    }
+    let hop = judgement.findings.first().and_then(|finding| finding.hop);
+    Answer {
+        allowed: judgement.verdict == Verdict::Allow,
+        message: match judgement.verdict {
+            Verdict::Deny => denial::message(key, &judgement.findings),
+            Verdict::Allow => String::new(),
+        },
+        causes: judgement
+            .findings
+            .iter()
+            .map(|finding| Cause {
+                field: finding.site.path.to_string(),
+                code: finding.code.to_string(),
+                message: finding.message.clone(),
+            })
+            .collect(),
+        warnings: judgement.warnings.iter().map(|warning| format!("{}: {}", warning.code, warning.text)).collect(),
+        audit,
+        summary: Summary {
+            verdict: verdict(judgement),
+            codes: all_codes,
+            hop: hop.map(|hop| hop.to_string()).unwrap_or_default(),
+        },
+    }
+}
+
+fn verdict(judgement: &Judgement) -> &'static str {
+    match (judgement.verdict, judgement.warnings.is_empty()) {
+        (Verdict::Deny, _) => "deny",
+        (Verdict::Allow, false) => "warn",
+        (Verdict::Allow, true) => "allow",
+    }
+}
