@@ -123,11 +123,8 @@ pub fn divide<'p>(
         for (namespace, names) in namespaces {
             let special_namespace = distinctions.by_namespace || distinctions.tokens.contains(&**namespace);
             let place: &str = if special_namespace { namespace } else { "" };
-            let special: Vec<&Arc<str>> = special_names
-                .iter()
-                .filter_map(|name| names.get_key_value(*name))
-                .map(|(name, _)| name)
-                .collect();
+            let special: Vec<&Arc<str>> =
+                special_names.iter().filter_map(|name| names.get_key_value(*name)).map(|(name, _)| name).collect();
             let mut join = |name: &Arc<str>, labels: &Arc<Labels>, by_name: bool, members: Members<'p>| {
                 let choice = if distinctions.by_labels { choose(labels) } else { Choice::new() };
                 let own_name = if by_name { names.get_key_value(name).map_or("", |(name, _)| name) } else { "" };

@@ -206,7 +206,8 @@ fn judge_each_meaning(snapshot: &Snapshot, changes: &[Change], settings: &JudgeS
     newer.verdict = Verdict::Allow;
     newer.turned.clear();
     let broken = older.findings.into_iter().chain(std::mem::take(&mut newer.findings));
-    let text = |finding: Finding| format!("with Knative {denied} an empty gateway list would break this: {}", finding.message);
+    let text =
+        |finding: Finding| format!("with Knative {denied} an empty gateway list would break this: {}", finding.message);
     let code = rules::CANNOT_BE_PROVEN;
     newer.warnings.splice(0..0, broken.map(|finding| Warning { code, text: text(finding) }));
     newer
@@ -231,12 +232,9 @@ fn can_decide(change: &Change) -> bool {
             let is_probe = |object: &Option<Object>| matches!(object, Some(Object::IstioGateway(gateway)) if gateway.is_self_probe());
             !is_probe(&change.after) && !is_probe(&change.before)
         }
-        Kind::KnativeServing
-        | Kind::Service
-        | Kind::Pod
-        | Kind::Deployment
-        | Kind::DaemonSet
-        | Kind::StatefulSet => true,
+        Kind::KnativeServing | Kind::Service | Kind::Pod | Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet => {
+            true
+        }
     }
 }
 

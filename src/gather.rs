@@ -196,6 +196,3 @@ impl fmt::Display for Described<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

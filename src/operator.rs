@@ -38,9 +38,8 @@ pub fn project(
         (SHIPPED_LOCAL, LOCAL_PORT, local_override),
     ] {
         let key = ObjectKey::new(Kind::IstioGateway, namespace.clone(), name);
-        let derive = |serving: &KnativeServing| {
-            serving.installs_istio().then(|| shipped_gateway(&key, number, pick(serving)))
-        };
+        let derive =
+            |serving: &KnativeServing| serving.installs_istio().then(|| shipped_gateway(&key, number, pick(serving)));
         let (was, is) = (before.and_then(derive), after.and_then(derive));
         if was != is {
             let live = view.gateway(&key.namespace, &key.name).present();
@@ -57,7 +56,9 @@ pub fn is_derived(key: &ObjectKey, serving: &KnativeServing) -> bool {
     let here = key.namespace == serving.key.namespace;
     match key.kind {
         Kind::ConfigMap => here && matches!(&*key.name, CONFIG_ISTIO | CONFIG_DOMAIN | CONFIG_NETWORK),
-        Kind::IstioGateway => here && serving.installs_istio() && matches!(&*key.name, SHIPPED_EXTERNAL | SHIPPED_LOCAL),
+        Kind::IstioGateway => {
+            here && serving.installs_istio() && matches!(&*key.name, SHIPPED_EXTERNAL | SHIPPED_LOCAL)
+        }
         Kind::Service => serving.installs_istio() && *key == service_key(serving),
         _ => false,
     }
@@ -169,7 +170,8 @@ fn project_service(
 }
 
 fn shipped_service(serving: &KnativeServing) -> Service {
-    let overridden = local_override(serving).map(|overrides| overrides.selector.clone()).filter(|labels| !labels.is_empty());
+    let overridden =
+        local_override(serving).map(|overrides| overrides.selector.clone()).filter(|labels| !labels.is_empty());
     let port = |name: &str, port, target| ServicePort {
         name: name.into(),
         port,

@@ -121,6 +121,11 @@ mod tests {
         assert_eq!(population.len(), 1);
         let stopped = InferenceService { shape: None, ..service(&[]) };
         population.insert(&namespace, &name, &stopped);
-        assert!(population.is_empty() && population.shapes.is_empty() && population.label_sets.is_empty() && population.names.is_empty());
+        assert!(
+            population.is_empty()
+                && population.shapes.is_empty()
+                && population.label_sets.is_empty()
+                && population.names.is_empty()
+        );
     }
 }

@@ -148,7 +148,9 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The file is no TOML, or has a key that is no setting.
-    #[error("the settings file {path}: {message}; its keys are the names of flags, as in kserve-namespace = \"kserve\"")]
+    #[error(
+        "the settings file {path}: {message}; its keys are the names of flags, as in kserve-namespace = \"kserve\""
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -291,8 +293,8 @@ impl ServeOptions {
 }
 
 fn read_file(path: &Path) -> Result<(JudgeOptions, ServeOptions), SettingsError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
     let malformed = |error: toml::de::Error| SettingsError::Malformed {
         path: path.to_owned(),
         message: error.to_string().trim().replace('\n', " "),

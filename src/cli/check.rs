@@ -72,11 +72,8 @@ impl Check {
 
     /// Lays the manifests over the live cluster, all at once.
     fn judge_live(&self, manifests: &Manifests, settings: &Settings) -> anyhow::Result<(Vec<Finding>, Vec<Warning>)> {
-        let cluster = ClusterArgs {
-            manifests: None,
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-        };
+        let cluster =
+            ClusterArgs { manifests: None, kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
         let objects = objects(manifests).collect::<anyhow::Result<Vec<_>>>()?;
         inspect_cluster(&cluster, settings, |snapshot, settings| {
             let judgement = judge_set(snapshot, &changes(snapshot, &objects), settings);
@@ -129,4 +126,3 @@ fn excerpt(manifests: &Manifests, site: &Site, label: &str) -> Option<snippet::E
         label: label.to_owned(),
     })
 }
-

@@ -20,7 +20,8 @@ impl Explain {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self.code {
             Some(code) => {
-                let rule = rule(code).with_context(|| format!("there is no {code}; `plumbline explain` lists the codes"))?;
+                let rule =
+                    rule(code).with_context(|| format!("there is no {code}; `plumbline explain` lists the codes"))?;
                 say(&report::explain::render(rule));
             }
             None => {

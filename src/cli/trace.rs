@@ -36,9 +36,8 @@ impl Trace {
             "{:?} names nothing: write NAMESPACE or NAMESPACE/NAME",
             self.subject
         );
-        let walked = inspect_cluster(&self.cluster, settings, |snapshot, settings| {
-            walk(snapshot, settings, namespace, name)
-        })?;
+        let walked =
+            inspect_cluster(&self.cluster, settings, |snapshot, settings| walk(snapshot, settings, namespace, name))?;
         for (subject, walks) in &walked {
             say(&trace::render(subject, walks));
         }
@@ -60,7 +59,10 @@ fn walk(
         Some(name) => vec![name.into()],
         None => {
             let shapes = snapshot.population().shapes();
-            shapes.filter_map(|(_, namespaces)| namespaces.get(namespace)).flat_map(|names| names.keys().cloned()).collect()
+            shapes
+                .filter_map(|(_, namespaces)| namespaces.get(namespace))
+                .flat_map(|names| names.keys().cloned())
+                .collect()
         }
     };
     if names.is_empty() {

@@ -112,7 +112,8 @@ impl<'a, 'v> Delta<'a, 'v> {
             }
         }
         if newly.is_empty() && self.is_serverless() {
-            let written = |side: &Configuration| side.kserve().map(|config| config.refused_objects()).unwrap_or_default();
+            let written =
+                |side: &Configuration| side.kserve().map(|config| config.refused_objects()).unwrap_or_default();
             let had: BTreeSet<_> = written(before).into_iter().map(|refusal| refusal.mistake).collect();
             let was_refused = refusal(&before.kserve).is_some();
             for refusal in written(after) {
@@ -132,8 +133,10 @@ impl<'a, 'v> Delta<'a, 'v> {
     /// Whether KServe writes Istio objects in this cluster: some InferenceService is in Knative mode, or new ones would be.
     fn is_serverless(&self) -> bool {
         let config = self.after.configuration.kserve();
-        let by_default = config.is_none_or(|config| matches!(config.default_mode, None | Some(DeploymentMode::Knative)));
-        by_default || self.after.view.population().shapes().any(|(shape, _)| shape.mode == Some(DeploymentMode::Knative))
+        let by_default =
+            config.is_none_or(|config| matches!(config.default_mode, None | Some(DeploymentMode::Knative)));
+        by_default
+            || self.after.view.population().shapes().any(|(shape, _)| shape.mode == Some(DeploymentMode::Knative))
     }
 }
 

@@ -80,4 +80,3 @@ fn walks(walker: Walker<'_, '_>, subject: &Subject) -> Vec<Walk> {
     }
     kinds.iter().map(|kind| walker.walk(subject, kind, None)).collect()
 }
-

@@ -107,18 +107,19 @@ impl Walker<'_, '_> {
         };
         let listener = on_pods.listener(port);
         let unrouted = || self.unrouted(&on_pods, &listener, pods, port, service, route);
+        let unrouted_at = |hop: Hop, cause: fn(Unrouted) -> Cause| {
+            self.unprovable(route).unwrap_or_else(|| {
+                let unrouted = unrouted();
+                let site = unrouted.decisive_site(route);
+                broken(hop, cause(unrouted), site)
+            })
+        };
         if route.tls {
-            return match self.carrier(on_pods.servers().iter().filter(|bound| is_https_on(bound, port)), route) {
-                Some(found) => Ok(found),
-                None => Err(self
-                    .unprovable(route)
-                    .unwrap_or_else(|| broken(route.hops.1, Cause::NoVirtualHost(unrouted()), route.first_site()))),
-            };
+            let https = on_pods.servers().iter().filter(|bound| is_https_on(bound, port));
+            return self.carrier(https, route).ok_or_else(|| unrouted_at(route.hops.1, Cause::NoVirtualHost));
         }
         match &listener {
-            Listener::Closed => Err(self
-                .unprovable(route)
-                .unwrap_or_else(|| broken(hop, Cause::NoListener(unrouted()), route.first_site()))),
+            Listener::Closed => Err(unrouted_at(hop, Cause::NoListener)),
             Listener::NotHttp { istio_mutual: true, by, .. } => {
                 let why = format!("{} serves ISTIO_MUTUAL here, which only the mesh can use", by.gateway.key);
                 Err(End::Unknown { hop, why })
@@ -140,13 +141,7 @@ impl Walker<'_, '_> {
                     let site = by.key.site(path);
                     return Err(broken(route.hops.1, Cause::Redirect { by, server, host: route.host.clone() }, site));
                 }
-                carrier.ok_or_else(|| {
-                    self.unprovable(route).unwrap_or_else(|| {
-                        let unrouted = unrouted();
-                        let site = unrouted.decisive_site(route);
-                        broken(route.hops.1, Cause::NoVirtualHost(unrouted), site)
-                    })
-                })
+                carrier.ok_or_else(|| unrouted_at(route.hops.1, Cause::NoVirtualHost))
             }
         }
     }

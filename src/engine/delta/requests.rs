@@ -104,7 +104,8 @@ impl Delta<'_, '_> {
         }
         for (_, all) in by_kind {
             let reached_before = all.iter().filter(|(_, compared)| compared.before.end.is_reached()).count();
-            let worse = all.iter().filter(|(_, compared)| compared.before.end.is_reached() && compared.is_worse()).count();
+            let worse =
+                all.iter().filter(|(_, compared)| compared.before.end.is_reached() && compared.is_worse()).count();
             let leaves_none = reached_before > 0 && worse == reached_before;
             let refuse = leaves_none && self.settings.synthetic == SyntheticPolicy::Deny;
             for (subject, compared) in all.into_iter().filter(|(_, compared)| compared.is_worse()) {
@@ -144,7 +145,8 @@ impl Delta<'_, '_> {
             .collect();
         kinds.extend(additional.into_iter().map(|domain| RequestKind::Additional(domain.as_str().into())));
         let walker = |side: &super::Side<'_, '_>, kind: &RequestKind, before: Option<&Walk>| {
-            Walker { view: side.view, configuration: &side.configuration, facts: self.facts }.walk(subject, kind, before)
+            Walker { view: side.view, configuration: &side.configuration, facts: self.facts }
+                .walk(subject, kind, before)
         };
         let compare = |kind: RequestKind| {
             let before = walker(&self.before, &kind, None);
@@ -157,7 +159,8 @@ impl Delta<'_, '_> {
     /// Notes what a comparison means for those who share it.
     fn record(&mut self, subject: &Subject, compared: Compared, count: &dyn Fn(&mut Affected)) {
         let Compared { kind, before, after } = &compared;
-        if before.end.is_reached() != after.end.is_reached() && !matches!(after.end, End::Unknown { .. } | End::NotMade) {
+        if before.end.is_reached() != after.end.is_reached() && !matches!(after.end, End::Unknown { .. } | End::NotMade)
+        {
             let mut affected = Affected::default();
             count(&mut affected);
             self.turned.push(Turned {
@@ -202,7 +205,11 @@ impl Delta<'_, '_> {
     }
 }
 
-pub(in crate::engine) fn choices_of(configuration: &Configuration, labels: &Labels, cluster_domain: &str) -> Vec<String> {
+pub(in crate::engine) fn choices_of(
+    configuration: &Configuration,
+    labels: &Labels,
+    cluster_domain: &str,
+) -> Vec<String> {
     let mut choices = Vec::new();
     if let Some(istio) = configuration.istio() {
         for entry in istio.local_for(labels).into_iter().chain(istio.external_for(labels)) {
