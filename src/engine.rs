@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use facts::located;
+pub(crate) use facts::{KSERVE_CONTROLLER, NET_ISTIO_CONTROLLER};
 pub use inspect::{Inspected, inspect, walks_of};
 
 use crate::finding::{Affected, Code, Finding};

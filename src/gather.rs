@@ -34,6 +34,11 @@ pub trait Source: Send + Sync {
     /// not be read (no right to, kind not installed) is an answer too: it is noted as unknown, with the reason.
     fn read<'a>(&'a self, needs: &'a [Need], freshness: Freshness) -> BoxFuture<'a, Result<(), ReadError>>;
 
+    /// What has not been read yet since the start: until then there is no verdict.
+    fn unready(&self) -> Option<String> {
+        None
+    }
+
     /// Takes over what an admitted change writes, where nobody else will tell: a directory that stands in for a cluster. A
     /// live cluster tells by itself.
     fn admit(&self, _writes: Vec<(ObjectKey, Option<Object>)>) {}

@@ -22,6 +22,7 @@
 pub mod admission;
 pub mod certs;
 pub mod cli;
+pub mod cluster;
 pub mod cohort;
 pub mod data_plane;
 pub mod engine;

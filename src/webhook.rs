@@ -1,6 +1,7 @@
 //! The webhook: from a review to a change, from a judgement to an answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::value::RawValue;
@@ -22,14 +23,14 @@ const COLLECTORS: [&str; 2] = [
 /// Judges reviews against one cluster.
 #[derive(Debug)]
 pub struct Webhook<S> {
-    source: S,
+    source: Arc<S>,
     settings: JudgeSettings,
     operator_users: Vec<String>,
 }
 
 impl<S: Source> Webhook<S> {
     /// A webhook for the cluster of a source.
-    pub fn new(source: S, settings: JudgeSettings, operator_users: Vec<String>) -> Self {
+    pub fn new(source: Arc<S>, settings: JudgeSettings, operator_users: Vec<String>) -> Self {
         Self { source, settings, operator_users }
     }
 
@@ -81,9 +82,12 @@ impl<S: Source + 'static> Judge for Webhook<S> {
         if kind == Kind::ConfigMap && !config_map::is_known(&request.name) {
             return Ok(Answer::allow());
         }
+        if let Some(missing) = self.source.unready() {
+            return Err(Fault::Unavailable(format!("the cluster has not been read yet: waiting for {missing}")));
+        }
         let change = self.change(kind, request, &gather::read(self.source.snapshot()))?;
         let judged = settle(
-            &self.source,
+            &*self.source,
             |snapshot| {
                 let judgement = judge(snapshot, &change, &self.settings);
                 let needs = judgement.needs.clone();

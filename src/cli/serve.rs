@@ -10,19 +10,22 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::source::{ClusterArgs, snapshot};
+use super::source::{ClusterArgs, connect, snapshot};
 use crate::admission::{Limits, router};
 use crate::certs::{CertificateFiles, Certificates, Issued};
+use crate::cluster::Cluster;
 use crate::gather::{Fixed, Source};
 use crate::manifests::Manifests;
 use crate::metrics::Metrics;
-use crate::server::{self, ClientAuthority, Readiness, Server};
+use crate::server::{self, ClientAuthority, Gate, Readiness, Server};
 use crate::settings::{ServeOptions, Settings};
 use crate::telemetry;
 use crate::webhook::Webhook;
 
 /// How often certificate files are looked at.
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(1);
+/// How often readiness says what it waits for.
+const SYNC_REPORT: Duration = Duration::from_secs(1);
 
 #[derive(Args, Debug)]
 pub(super) struct Serve {
@@ -43,21 +46,27 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn serve(self, settings: Settings) -> anyhow::Result<()> {
-        match self.cluster.manifests.clone() {
-            Some(directory) => {
-                let manifests = Manifests::load(&[directory])?;
-                let source = Fixed::new(snapshot(&manifests)?);
-                tracing::info!(objects = manifests.objects().count(), "a directory stands in for the cluster");
-                self.serve_source(source, settings, Readiness::default()).await
-            }
-            None => anyhow::bail!("live"),
+    async fn serve(self, mut settings: Settings) -> anyhow::Result<()> {
+        let readiness = Readiness::default();
+        let Some(directory) = self.cluster.manifests.clone() else {
+            let (source, judge) = connect(&self.cluster, &settings).await?;
+            settings.judge = judge;
+            let source = Arc::new(source);
+            tokio::spawn(report_sync(Arc::clone(&source), readiness.gate("caches")));
+            return self.serve_source(source, settings, readiness).await;
+        };
+        let manifests = Manifests::load(&[directory])?;
+        for note in &manifests.notes {
+            tracing::warn!(%note, "a manifest");
         }
+        let source = Arc::new(Fixed::new(snapshot(&manifests)?));
+        tracing::info!(objects = manifests.objects().count(), "a directory stands in for the cluster");
+        self.serve_source(source, settings, readiness).await
     }
 
     async fn serve_source<S: Source + 'static>(
         self,
-        source: S,
+        source: Arc<S>,
         settings: Settings,
         readiness: Readiness,
     ) -> anyhow::Result<()> {
@@ -94,6 +103,15 @@ impl Serve {
         server.serve(router(webhook, limits, metrics), &readiness, stopped()?).await;
         Ok(())
     }
+}
+
+/// Opens the gate once the cluster has been read, and says until then what is missing.
+async fn report_sync(cluster: Arc<Cluster>, gate: Gate) {
+    while tokio::time::timeout(SYNC_REPORT, cluster.wait_until_synced()).await.is_err() {
+        gate.close(format!("waiting for {}", cluster.unready().unwrap_or_default()));
+    }
+    tracing::info!("the cluster has been read");
+    gate.open();
 }
 
 /// A token that SIGTERM or SIGINT cancels; a second one ends the process at once.

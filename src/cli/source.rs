@@ -2,16 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::time::Instant;
 
+use crate::cluster::{Cluster, ClusterOptions, Connection, ConnectionOptions, domain};
 use crate::engine::JudgeSettings;
+use crate::gather::{Source as _, settle};
 use crate::manifests::Manifests;
 use crate::model::Object;
 use crate::object::ObjectKey;
 use crate::settings::Settings;
 use crate::view::{Need, Snapshot};
+
+/// How long a command waits for the first look at a cluster.
+const SYNC_PATIENCE: Duration = Duration::from_secs(30);
+/// How long it then waits for what its answer rests on.
+const READ_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A live cluster, or a directory that stands in for one.
 #[derive(Args, Clone, Debug, Default)]
@@ -56,5 +65,34 @@ pub(super) fn inspect_cluster<T>(
         let manifests = Manifests::load(std::slice::from_ref(directory))?;
         return Ok(judge(&snapshot(&manifests)?, &settings.judge).0);
     }
-    anyhow::bail!("live")
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (source, judge_settings) = connect(cluster, settings).await?;
+        let patience = tokio::time::timeout(SYNC_PATIENCE, source.wait_until_synced());
+        if patience.await.is_err() {
+            anyhow::bail!("could not read {} of the cluster", source.unready().unwrap_or_default());
+        }
+        let deadline = Instant::now() + READ_PATIENCE;
+        Ok(settle(&source, |snapshot| judge(snapshot, &judge_settings), |_| true, deadline).await?)
+    })
+}
+
+/// Connects to the live cluster and starts to watch it; the settings know its domain then.
+pub(super) async fn connect(cluster: &ClusterArgs, settings: &Settings) -> anyhow::Result<(Cluster, JudgeSettings)> {
+    let options = ConnectionOptions { kubeconfig: cluster.kubeconfig.clone(), context: cluster.context.clone() };
+    let connection = Connection::open(&options).await?;
+    tracing::info!(cluster = connection.origin, "connected");
+    let mut judge = settings.judge.clone();
+    if !settings.cluster_domain_given
+        && connection.in_cluster
+        && let Some(domain) = domain::detect()
+    {
+        judge.facts.cluster_domain = domain;
+    }
+    let options = ClusterOptions {
+        kserve_namespace: judge.facts.kserve_namespace.clone(),
+        knative_namespace: judge.facts.knative_namespace.clone(),
+        ..ClusterOptions::default()
+    };
+    Ok((Cluster::start(connection.client, &options), judge))
 }

@@ -139,10 +139,23 @@ impl Snapshot {
         self.unread_objects.insert(key, why);
     }
 
+    /// Groups the pods that a selector finds, as an answer holds them: those that cannot differ count once, and where there
+    /// are none the templates stand in.
+    pub fn group_pods(pods: Vec<Pods>, templates: impl FnOnce() -> Vec<Pods>) -> Vec<Pods> {
+        stand_in(pods, templates)
+    }
+
     /// Keeps the answer to a question about pods.
     pub fn answer_pods(&mut self, query: PodQuery, answer: Lookup<Vec<Pods>>) {
         if let PodStore::Answers(answers) = &mut self.pods {
             answers.insert(query, answer);
+        }
+    }
+
+    /// Forgets the answer to a question about pods that nobody asks any more.
+    pub fn forget_pods(&mut self, query: &PodQuery) {
+        if let PodStore::Answers(answers) = &mut self.pods {
+            answers.remove(query);
         }
     }
 
@@ -231,25 +244,26 @@ impl Snapshot {
     }
 
     pub(super) fn knative_servings(&self) -> impl Iterator<Item = &Arc<KnativeServing>> {
-        self.of_kind(Kind::KnativeServing).filter_map(|(_, object)| match object {
+        self.objects_of(Kind::KnativeServing).filter_map(|(_, object)| match object {
             Object::KnativeServing(serving) => Some(serving),
             _ => None,
         })
     }
 
     pub(super) fn namespaces(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Meta>)> {
-        self.of_kind(Kind::Namespace).filter_map(|(key, object)| match object {
+        self.objects_of(Kind::Namespace).filter_map(|(key, object)| match object {
             Object::Namespace(meta) => Some((&key.name, meta)),
             _ => None,
         })
     }
 
     pub(super) fn namespaces_of_config_map(&self, name: &str) -> BTreeSet<Arc<str>> {
-        let named = self.of_kind(Kind::ConfigMap).filter(|(key, _)| *key.name == *name);
+        let named = self.objects_of(Kind::ConfigMap).filter(|(key, _)| *key.name == *name);
         named.map(|(key, _)| key.namespace.clone()).collect()
     }
 
-    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&ObjectKey, &Object)> {
+    /// The objects of a kind; none for InferenceServices.
+    pub fn objects_of(&self, kind: Kind) -> impl Iterator<Item = (&ObjectKey, &Object)> {
         self.objects.range(ObjectKey::new(kind, "", "")..).take_while(move |(key, _)| key.kind == kind)
     }
 
@@ -265,12 +279,18 @@ impl Snapshot {
         }
     }
 
+    /// The objects of a kind in a namespace; none for InferenceServices.
+    pub fn objects_in<'s>(
+        &'s self,
+        kind: Kind,
+        namespace: &'s str,
+    ) -> impl Iterator<Item = (&'s ObjectKey, &'s Object)> {
+        let first = ObjectKey::new(kind, namespace, "");
+        self.objects.range(first..).take_while(move |(key, _)| key.kind == kind && *key.namespace == *namespace)
+    }
+
     fn find_pods(&self, query: &PodQuery) -> Vec<Pods> {
-        let here = |kind: Kind| {
-            self.objects
-                .range(ObjectKey::new(kind, query.namespace.clone(), "")..)
-                .take_while(move |(key, _)| key.kind == kind && key.namespace == query.namespace)
-        };
+        let here = |kind: Kind| self.objects_in(kind, &query.namespace);
         let pods = here(Kind::Pod).filter_map(|(_, object)| match object {
             Object::Pod(pod) if !pod.ended => Some(pod.pods.clone()),
             _ => None,

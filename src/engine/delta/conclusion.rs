@@ -24,6 +24,10 @@ impl Delta<'_, '_> {
                 text: format!("written by the Knative operator, so not refused: {}", finding.message),
             }));
         }
+        if let Some(why) = self.after.view.population_unread() {
+            let text = format!("nobody can be said to be affected: InferenceServices cannot be read: {why}");
+            warnings.push(Warning { code: rules::CANNOT_BE_PROVEN, text });
+        }
         warnings.extend(self.still_refused.iter().map(|(key, refusal)| {
             let finding = rules::explain_refusal(key, refusal);
             Warning { code: finding.code, text: format!("still refused by its controller: {}", finding.message) }
