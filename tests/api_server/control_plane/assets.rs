@@ -18,6 +18,8 @@ pub(crate) struct Upstream {
     pub(crate) gateway_api: PathBuf,
     pub(crate) knative_operator: PathBuf,
     pub(crate) kserve: PathBuf,
+    pub(crate) cert_manager: PathBuf,
+    pub(crate) prometheus_operator: PathBuf,
 }
 
 impl Assets {

@@ -1,0 +1,10 @@
+//! Proves the chart: what it renders, what an API server makes of that, and how a release lives and ends.
+
+mod certificate_files;
+mod cluster;
+mod configuration;
+mod dry_run;
+mod reach;
+mod release;
+mod rendering;
+mod values;

@@ -1,0 +1,56 @@
+use plumbline::syntax::{Node, Value as Syntax, yaml};
+use serde_json::Value;
+
+use super::cluster::{NAMESPACE, cluster};
+use crate::control_plane::Output;
+
+/// The chart's folder.
+pub(super) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/plumbline");
+
+/// What `helm template` makes of the chart.
+#[derive(Debug)]
+pub(super) struct Rendering(String);
+
+impl Rendering {
+    /// Renders a release into [`NAMESPACE`] with further arguments, such as `--set`.
+    #[track_caller]
+    pub(super) fn of(release: &str, args: &[&str]) -> Self {
+        Self(template(release, NAMESPACE, args).expect_success())
+    }
+
+    /// The manifests.
+    pub(super) fn text(&self) -> &str {
+        let Self(text) = self;
+        text
+    }
+
+    /// The manifests as objects.
+    pub(super) fn objects(&self) -> Vec<Value> {
+        yaml::parse_documents(self.text()).into_iter().map(|document| json(&document.unwrap())).collect()
+    }
+
+    /// The one object of a kind.
+    #[track_caller]
+    pub(super) fn only(&self, kind: &str) -> Value {
+        let mut found: Vec<_> = self.objects().into_iter().filter(|object| object["kind"] == kind).collect();
+        assert_eq!(found.len(), 1, "{kind} in\n{}", self.text());
+        found.remove(0)
+    }
+}
+
+/// Runs `helm template`.
+pub(super) fn template(release: &str, namespace: &str, args: &[&str]) -> Output {
+    cluster().helm(&[&["template", release, CHART, "--namespace", namespace], args].concat())
+}
+
+/// The same value without its places.
+pub(super) fn json(node: &Node) -> Value {
+    match &node.value {
+        Syntax::Null => Value::Null,
+        Syntax::Bool(truth) => Value::Bool(*truth),
+        Syntax::Number(digits) => serde_json::from_str(digits).unwrap(),
+        Syntax::String(text) => Value::String(text.clone()),
+        Syntax::Sequence(items) => items.iter().map(json).collect(),
+        Syntax::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
+    }
+}
