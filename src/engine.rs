@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use facts::located;
-pub use inspect::{Inspected, inspect, walks_of};
+pub use inspect::{Inspected, Traced, inspect, walks_of};
 
 use crate::finding::{Affected, Code, Finding};
 use crate::model::Object;
