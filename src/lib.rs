@@ -14,7 +14,7 @@
 //! * **view**, **population**, **cohort**: a cluster with a change laid over it, and whom it concerns.
 //! * **data_plane**, **walk**: where one request goes, hop by hop.
 //! * **operator**: what the Knative operator would make of a KnativeServing.
-//! * **engine**, **rules**, **finding**: what a change breaks, and how to say it.
+//! * **engine**, **rules**, **finding**, **quote**: what a change breaks, and how to say it.
 //! * **gather**, **cluster**, **manifests**: where objects come from.
 //! * **webhook**, **admission**, **server**, **certs**: from a TLS connection to an answer.
 //! * **report**, **cli**, **settings**, **telemetry**, **metrics**: for people and their tools.
@@ -34,6 +34,7 @@ pub mod model;
 pub mod object;
 pub mod operator;
 pub mod population;
+pub mod quote;
 pub mod report;
 pub mod rules;
 pub mod server;

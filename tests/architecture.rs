@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules between an object's bytes and a verdict.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "cohort",
     "data_plane",
     "engine",
@@ -13,6 +13,7 @@ const PURE: [&str; 11] = [
     "object",
     "operator",
     "population",
+    "quote",
     "rules",
     "syntax",
     "view",

@@ -7,11 +7,11 @@ use clap::Args;
 
 use super::source::{ClusterArgs, inspect_cluster};
 use super::{FINDINGS, say};
-use crate::engine::{JudgeSettings, walks_of};
+use crate::engine::{JudgeSettings, Traced, walks_of};
 use crate::report::trace;
 use crate::settings::Settings;
 use crate::view::{Need, Snapshot, View};
-use crate::walk::{Subject, Walk};
+use crate::walk::Subject;
 
 /// The name that is walked where a namespace has no InferenceService.
 const STAND_IN: &str = "model";
@@ -38,15 +38,15 @@ impl Trace {
         );
         let walked =
             inspect_cluster(&self.cluster, settings, |snapshot, settings| walk(snapshot, settings, namespace, name))?;
-        for (subject, walks) in &walked {
-            say(&trace::render(subject, walks));
+        for (subject, traced) in &walked {
+            say(&trace::render(subject, traced));
         }
-        let broken = walked.iter().flat_map(|(_, walks)| walks).any(|walk| walk.end.broken().is_some());
+        let broken = walked.iter().flat_map(|(_, traced)| traced).any(|traced| traced.walk.end.broken().is_some());
         Ok(if broken { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
     }
 }
 
-type Walked = Vec<(Subject, Vec<Walk>)>;
+type Walked = Vec<(Subject, Vec<Traced>)>;
 
 fn walk(
     snapshot: &Snapshot,

@@ -5,6 +5,7 @@ mod requests;
 
 pub(super) use requests::choices_of;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{JudgeSettings, Side, Turned};
@@ -49,7 +50,14 @@ impl Findings {
     /// Adds a finding that concerns nobody in particular.
     pub(super) fn add(&mut self, finding: Finding) -> &mut Gathered {
         let identity = (finding.code, finding.site.clone(), finding.reason);
-        self.0.entry(identity).or_insert_with(|| Gathered { finding, affected: BTreeMap::new() })
+        match self.0.entry(identity) {
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                known.finding.absorb(&finding);
+                known
+            }
+            Entry::Vacant(vacant) => vacant.insert(Gathered { finding, affected: BTreeMap::new() }),
+        }
     }
 
     /// Adds a finding and those who lose a request of one kind to it.
@@ -126,7 +134,7 @@ impl<'a, 'v> Delta<'a, 'v> {
             }
         }
         for (key, refusal) in newly {
-            self.broken.add(rules::explain_refusal(&key, &refusal));
+            self.broken.add(rules::explain_refusal(self.after.view, self.facts, &key, &refusal));
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::cohort::{Distinctions, divide};
 use crate::engine::delta::{Findings, choices_of, refusal};
 use crate::engine::{JudgeSettings, located};
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::model::Labels;
 use crate::model::inference_service::Shape;
 use crate::rules;
@@ -32,7 +32,7 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
     let istio = (facts.istio_config(), refusal(&configuration.istio));
     for (key, refusal) in [kserve, istio] {
         if let Some(refusal) = refusal {
-            found.add(rules::explain_refusal(&key, &refusal));
+            found.add(rules::explain_refusal(&view, &facts, &key, &refusal));
         }
     }
     let mut distinctions = Distinctions::default();
@@ -42,13 +42,12 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
     for cohort in divide(snapshot.population(), &distinctions, choose) {
         for walk in walks(walker, &cohort.subject) {
             let End::Broken(broken) = &walk.end else { continue };
-            let mut finding = match &broken.cause {
-                Cause::Refused { config, refusal } => rules::explain_refusal(config, refusal),
+            let finding = match &broken.cause {
+                Cause::Refused { config, refusal } => rules::explain_refusal(&view, &facts, config, refusal),
                 _ => rules::explain_break(&view, &walk, broken, &facts),
             };
-            if walk.request.kind == RequestKind::Direct && !cohort.subject.shape.calls_predictor {
-                finding.severity = Severity::Warning;
-            }
+            let is_nobodys = walk.request.kind == RequestKind::Direct && !cohort.subject.shape.calls_predictor;
+            let finding = if is_nobodys { rules::direct_callers(finding) } else { finding };
             found.add_for(finding, &walk.request.kind, |affected| cohort.count_into(affected));
         }
     }
@@ -57,9 +56,18 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
     Inspected { findings, needs: view.needs(), facts: facts.clone() }
 }
 
+/// A walk, and the explanation of its break where it has one.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// The walk.
+    pub walk: Walk,
+    /// Why it broke.
+    pub finding: Option<Finding>,
+}
+
 /// Walks every request of one InferenceService, or of a stand-in where the cluster has none of that name.
 #[must_use]
-pub fn walks_of(view: &View<'_>, settings: &JudgeSettings, namespace: &str, name: &str) -> (Subject, Vec<Walk>) {
+pub fn walks_of(view: &View<'_>, settings: &JudgeSettings, namespace: &str, name: &str) -> (Subject, Vec<Traced>) {
     let facts = located(view, settings.facts.clone(), &[]);
     let configuration = Configuration::of(view, &facts);
     let known = view.population().shapes().find_map(|(shape, namespaces)| {
@@ -69,7 +77,11 @@ pub fn walks_of(view: &View<'_>, settings: &JudgeSettings, namespace: &str, name
     let (shape, labels) = known.unwrap_or_else(|| (Shape::default(), Labels::new().into()));
     let subject = Subject { namespace: namespace.into(), name: name.into(), shape, labels };
     let walks = walks(Walker { view, configuration: &configuration, facts: &facts }, &subject);
-    (subject, walks)
+    let traced = walks.into_iter().map(|walk| {
+        let finding = walk.end.broken().map(|broken| rules::explain_break(view, &walk, broken, &facts));
+        Traced { walk, finding }
+    });
+    (subject, traced.collect())
 }
 
 fn walks(walker: Walker<'_, '_>, subject: &Subject) -> Vec<Walk> {

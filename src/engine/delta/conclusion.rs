@@ -29,7 +29,7 @@ impl Delta<'_, '_> {
             warnings.push(Warning { code: rules::CANNOT_BE_PROVEN, text });
         }
         warnings.extend(self.still_refused.iter().map(|(key, refusal)| {
-            let finding = rules::explain_refusal(key, refusal);
+            let finding = rules::explain_refusal(self.after.view, self.facts, key, refusal);
             Warning { code: finding.code, text: format!("still refused by its controller: {}", finding.message) }
         }));
         // One warning says what is still missing, the shallowest hop first: that is the next thing to mend.
@@ -49,7 +49,7 @@ impl Delta<'_, '_> {
 
 fn still_broken(finding: &Finding) -> Warning {
     let hop = finding.hop.map(|hop| format!(" at {hop}")).unwrap_or_default();
-    let next = finding.remedies.first().map(|remedy| format!("; next: {}", remedy.text)).unwrap_or_default();
+    let next = finding.remedies.first().map(|remedy| format!("; next: {}", remedy.text())).unwrap_or_default();
     let code: Code = finding.code;
     Warning { code, text: format!("still broken{hop}: {}{next}", finding.message) }
 }

@@ -173,13 +173,18 @@ impl Delta<'_, '_> {
         match &after.end {
             End::Broken(found) if compared.is_worse() => {
                 let finding = match &found.cause {
-                    Cause::Refused { config, refusal } => rules::explain_refusal(config, refusal),
+                    Cause::Refused { config, refusal } => {
+                        rules::explain_refusal(self.after.view, self.facts, config, refusal)
+                    }
                     _ => rules::explain_break(self.after.view, after, found, self.facts),
                 };
                 // A direct request is its author's business, unless KServe itself sends it.
                 let decides = *kind != RequestKind::Direct || subject.shape.calls_predictor;
-                let findings = if decides { &mut self.broken } else { &mut self.lesser };
-                findings.add_for(finding, kind, count);
+                if decides {
+                    self.broken.add_for(finding, kind, count);
+                } else {
+                    self.lesser.add_for(rules::direct_callers(finding), kind, count);
+                }
             }
             End::Broken(found) if *kind != RequestKind::Direct && !matches!(found.cause, Cause::Refused { .. }) => {
                 let is_known = matches!(before.end, End::Broken(_));

@@ -1,0 +1,72 @@
+//! Findings as JSON, stable: fields are added, never renamed.
+
+use serde_json::{Value, json};
+
+use crate::engine::Warning;
+use crate::finding::{Affected, Finding, Remedy};
+use crate::object::{ObjectKey, Site};
+use crate::rules;
+
+/// Everything that was found: `{"findings": […], "warnings": […]}`.
+#[must_use]
+pub fn report(findings: &[Finding], warnings: &[Warning]) -> Value {
+    let warning = |warning: &Warning| json!({"code": warning.code.to_string(), "message": warning.text});
+    json!({
+        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+        "warnings": warnings.iter().map(warning).collect::<Vec<_>>(),
+    })
+}
+
+/// One finding.
+#[must_use]
+pub fn finding(finding: &Finding) -> Value {
+    let related = |(site, says): &(Site, String)| {
+        let mut value = place(site);
+        value["says"] = says.as_str().into();
+        value
+    };
+    let mut value = place(&finding.site);
+    let more = json!({
+        "code": finding.code.to_string(),
+        "name": rules::rule(finding.code).map(|rule| rule.name),
+        "severity": finding.severity.name(),
+        "hop": finding.hop.map(|hop| hop.label()),
+        "reason": finding.reason,
+        "symptom": finding.symptom,
+        "message": finding.message,
+        "says": finding.says,
+        "related": finding.related.iter().map(related).collect::<Vec<_>>(),
+        "remedies": finding.remedies.iter().map(remedy).collect::<Vec<_>>(),
+        "affected": affected(&finding.affected),
+    });
+    if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
+        value.extend(more);
+    }
+    value
+}
+
+/// A site: the object, the field in it, and the line inside the text of a ConfigMap's key.
+fn place(site: &Site) -> Value {
+    json!({"object": object(&site.object), "field": site.path.to_string(), "line": site.line})
+}
+
+fn object(key: &ObjectKey) -> Value {
+    json!({"group": key.kind.group(), "kind": key.kind.name(), "namespace": &*key.namespace, "name": &*key.name})
+}
+
+fn remedy(remedy: &Remedy) -> Value {
+    json!({"object": object(&remedy.object), "text": remedy.text(), "patch": remedy.patch})
+}
+
+fn affected(affected: &Affected) -> Value {
+    let namespaces = affected.namespaces.iter().map(|(namespace, (count, names))| {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        json!({"namespace": &**namespace, "inferenceServices": count, "first": names})
+    });
+    json!({
+        "inferenceServices": affected.total(),
+        "synthetic": affected.synthetic,
+        "requests": affected.requests,
+        "namespaces": namespaces.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,145 @@
+//! PL504.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::finding::{Affected, Finding};
+use crate::model::Labels;
+use crate::model::config_map::ConfigMap;
+use crate::model::inference_service::DeploymentMode;
+use crate::model::istio_config::{GatewayEntry, IstioConfig};
+use crate::quote;
+use crate::rules::case::Explanation;
+use crate::rules::declare::declare_rule;
+use crate::rules::remedy;
+use crate::walk::Walker;
+
+declare_rule! {
+    /// The gateways of Knative services that already exist have changed under them.
+    ///
+    /// ## What breaks
+    ///
+    /// Perhaps nothing. Until net-istio has rewritten a service's routes, and where it does not, the service stays on its old
+    /// gateway; and whatever happens to its requests, its status stays Ready.
+    ///
+    /// ## Why
+    ///
+    /// Knative's own documentation in `config-istio` warns: do not add or remove gateways after Knative services have been
+    /// created, "existing services will not be updated to reflect the new gateway configuration and may become unreachable".
+    /// net-istio does walk over its ingresses after a change, but it probes none that was ready before, so nobody learns of one
+    /// that went wrong.
+    ///
+    /// ## How to fix
+    ///
+    /// Keep the old Gateway and its Service until `plumbline trace` shows the new way for the services named here, then remove
+    /// them.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml bad
+    /// apiVersion: v1
+    /// kind: ConfigMap
+    /// metadata: {name: config-istio, namespace: knative-serving}
+    /// data:
+    ///   local-gateways: |
+    ///     - name: custom-local-gateway
+    ///       namespace: istio-system
+    ///       service: custom-local-gateway.istio-system.svc.cluster.local
+    /// ```
+    ///
+    /// The default written out is the same gateway:
+    ///
+    /// ```yaml good
+    /// apiVersion: v1
+    /// kind: ConfigMap
+    /// metadata: {name: config-istio, namespace: knative-serving}
+    /// data:
+    ///   local-gateways: |
+    ///     - name: knative-local-gateway
+    ///       namespace: knative-serving
+    ///       service: knative-local-gateway.istio-system.svc.cluster.local
+    /// ```
+    pub(in crate::rules) SERVICES_NOT_MOVED = 504 "services-not-moved" {
+        summary: "The gateways of Knative services that already exist have changed under them",
+        severity: Warning,
+        hops: [],
+        reads: {
+            ConfigMap: ["data.local-gateways", "data.external-gateways"],
+            KnativeServing: ["spec.config.istio"],
+            InferenceService: ["metadata.labels"],
+        },
+    }
+}
+
+pub(super) fn services(before: &Walker<'_, '_>, after: &Walker<'_, '_>) -> Option<Finding> {
+    let (old, new) = (before.configuration.istio()?, after.configuration.istio()?);
+    let list = ["local-gateways", "external-gateways"]
+        .into_iter()
+        .zip([(&old.local, &new.local), (&old.external, &new.external)])
+        .find(|(_, (old, new))| gateways(old) != gateways(new));
+    let (list, (old_list, new_list)) = list?;
+    let affected = affected(after, old, new);
+    let count = affected.total();
+    if count == 0 {
+        return None;
+    }
+    let site = after.facts.istio_config().site(ConfigMap::path(list));
+    let message = format!(
+        "{count} existing {} to follow from {} to {}, and stay Ready whether or not their requests do",
+        if count == 1 { "InferenceService has" } else { "InferenceServices have" },
+        gateways(old_list),
+        gateways(new_list)
+    );
+    let text =
+        format!("keep {} and its Service until every service answers through the new gateway", gateways(old_list));
+    let remedy = remedy::by_hand(&site.object, text);
+    let explanation = Explanation::new(&SERVICES_NOT_MOVED, message, site, gateways(new_list)).remedy(remedy);
+    let words = ("hazard", "services stay Ready whatever happens to their requests");
+    let mut finding = explanation.into_finding(after.view, after.facts, None, words);
+    finding.affected = affected;
+    Some(finding)
+}
+
+/// The Gateways of a list, and for whom.
+fn gateways(entries: &[GatewayEntry]) -> String {
+    let names = entries.iter().map(|entry| {
+        let gateway = quote::name(&entry.gateway.to_string());
+        if entry.selector.is_some() { format!("{gateway} (by label)") } else { gateway }
+    });
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { "no gateway".to_owned() } else { quote::shortened(&names.join(", "), 160) }
+}
+
+/// The InferenceServices whose Gateways differ.
+fn affected(after: &Walker<'_, '_>, old: &IstioConfig, new: &IstioConfig) -> Affected {
+    let mut affected = Affected::default();
+    let default_mode = after.configuration.kserve().and_then(|kserve| kserve.default_mode);
+    let by_label = old.selects_by_label() || new.selects_by_label();
+    // Label sets are shared, so each is compared once.
+    let mut moved: BTreeMap<*const Labels, bool> = BTreeMap::new();
+    let mut is_moved = |labels: &Arc<Labels>| {
+        *moved.entry(Arc::as_ptr(labels)).or_insert_with(|| {
+            chosen(&old.local_for(labels)) != chosen(&new.local_for(labels))
+                || chosen(&old.external_for(labels)) != chosen(&new.external_for(labels))
+        })
+    };
+    for (shape, namespaces) in after.view.population().shapes() {
+        if shape.mode.or(default_mode) != Some(DeploymentMode::Knative) {
+            continue;
+        }
+        for (namespace, names) in namespaces {
+            if by_label {
+                let names = names.iter().filter(|(_, labels)| is_moved(labels)).map(|(name, _)| name);
+                affected.add(namespace, names);
+            } else {
+                affected.add_all(namespace, names.len(), names.keys());
+            }
+        }
+    }
+    affected.namespaces.retain(|_, (count, _)| *count > 0);
+    affected
+}
+
+fn chosen<'a>(entries: &[&'a GatewayEntry]) -> Vec<&'a crate::model::names::GatewayRef> {
+    entries.iter().map(|entry| &entry.gateway).collect()
+}

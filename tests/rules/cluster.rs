@@ -1,0 +1,178 @@
+//! The cluster that the examples change, and what a change to it gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, judge};
+use plumbline::finding::{Code, Finding};
+use plumbline::model::Object;
+use plumbline::object::{Kind, ObjectKey};
+use plumbline::rules;
+use plumbline::syntax::yaml;
+use plumbline::view::{Snapshot, View};
+use plumbline::walk::{Configuration, Walker};
+use serde_json::Value;
+
+const STOCK: &str = include_str!("../../docs/rules/stock-cluster.yaml");
+/// The first line of a document that stands for a deletion.
+const DELETE: &str = "# kubectl delete";
+
+/// A cluster as JSON objects, so that patches can be applied to it.
+#[derive(Clone)]
+pub(crate) struct Cluster(BTreeMap<ObjectKey, Value>);
+
+/// One document: an object as it is after a write, or the name of one that is deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    pub(crate) key: ObjectKey,
+    pub(crate) object: Option<Value>,
+}
+
+/// A write to a cluster, judged.
+pub(crate) struct Judged {
+    pub(crate) judgement: Judgement,
+    pub(crate) consequences: Vec<Finding>,
+}
+
+impl Cluster {
+    pub(crate) fn stock() -> Self {
+        let mut cluster = Self(BTreeMap::new());
+        for document in documents(STOCK) {
+            cluster.write(&document);
+        }
+        cluster
+    }
+
+    /// The stock cluster with all documents but the last written to it, and the last one.
+    pub(crate) fn example(text: &str) -> (Self, Document) {
+        let mut documents = documents(text);
+        let change = documents.pop().expect("an example has a change");
+        let mut cluster = Self::stock();
+        for document in &documents {
+            cluster.write(document);
+        }
+        (cluster, change)
+    }
+
+    pub(crate) fn write(&mut self, document: &Document) {
+        match &document.object {
+            Some(object) => {
+                let object = self.aged(&document.key, object.clone());
+                self.0.insert(document.key.clone(), object);
+            }
+            None => {
+                self.0.remove(&document.key).expect("what is deleted exists");
+            }
+        }
+    }
+
+    /// An object keeps its age when it is written again.
+    fn aged(&self, key: &ObjectKey, mut object: Value) -> Value {
+        let created = self.0.get(key).and_then(|old| old["metadata"].get("creationTimestamp"));
+        if let Some(created) = created {
+            object["metadata"]["creationTimestamp"] = created.clone();
+        }
+        object
+    }
+
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for (key, object) in &self.0 {
+            let (key, object) = Object::from_value(key.kind, object.clone()).expect("a well-formed object");
+            snapshot.insert(key, object);
+        }
+        snapshot
+    }
+
+    pub(crate) fn judge(&self, document: &Document) -> Judged {
+        let snapshot = self.snapshot();
+        let settings = JudgeSettings::default();
+        let key = &document.key;
+        let read = |object: &Value| Object::from_value(key.kind, object.clone()).expect("a well-formed object").1;
+        let after = document.object.as_ref().map(|object| read(&self.aged(key, object.clone())));
+        let change = Change { key: key.clone(), before: snapshot.object(key).present(), after, actor: Actor::Anybody };
+        let judgement = judge(&snapshot, &change, &settings);
+        let consequences = consequences(&snapshot, &change, self.0.get(key), document.object.as_ref());
+        Judged { judgement, consequences }
+    }
+}
+
+impl Judged {
+    pub(crate) fn codes(&self) -> BTreeSet<Code> {
+        let Judgement { findings, warnings, .. } = &self.judgement;
+        let found = findings.iter().chain(&self.consequences).map(|finding| finding.code);
+        found.chain(warnings.iter().map(|warning| warning.code)).collect()
+    }
+
+    /// What is found, with everything that there is to say of it.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        self.judgement.findings.iter().chain(&self.consequences).cloned().collect()
+    }
+}
+
+/// What a change brings beside the requests that it cuts.
+fn consequences(snapshot: &Snapshot, change: &Change, old: Option<&Value>, new: Option<&Value>) -> Vec<Finding> {
+    let before = View::of(snapshot);
+    let after = before.fork().with(change.key.clone(), change.after.clone());
+    let facts = plumbline::engine::located(&before, JudgeSettings::default().facts, &[&change.key]);
+    let (was, is) = (Configuration::of(&before, &facts), Configuration::of(&after, &facts));
+    let walker = |view, configuration| Walker { view, configuration, facts: &facts };
+    let mut found = rules::consequences(&walker(&before, &was), &walker(&after, &is), &change.key);
+    let example = |object: Option<&Value>| object?["data"]["_example"].as_str().map(str::to_owned);
+    found.extend(rules::example_edit(&change.key, example(old).as_deref(), example(new).as_deref()));
+    found
+}
+
+/// The documents of a text.
+pub(crate) fn documents(text: &str) -> Vec<Document> {
+    text.split("\n---\n").map(document).collect()
+}
+
+fn document(text: &str) -> Document {
+    let node = yaml::parse(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let object = Value::from(&node);
+    let api_version = object["apiVersion"].as_str().expect("an apiVersion");
+    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    let kind = Kind::from_group_kind(group, object["kind"].as_str().expect("a kind")).expect("a known kind");
+    let name = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+    let key = ObjectKey::new(kind, name("namespace"), name("name"));
+    let is_deletion = text.trim_start().starts_with(DELETE);
+    Document { key, object: (!is_deletion).then_some(object) }
+}
+
+/// Applies a JSON Patch (RFC 6902), of which remedies use four operations.
+pub(crate) fn patched(mut object: Value, patch: &Value) -> Result<Value, String> {
+    for operation in patch.as_array().expect("a list of operations") {
+        let path = operation["path"].as_str().expect("a path");
+        let value = operation["value"].clone();
+        let (parent, last) = path.rsplit_once('/').expect("a path below the root");
+        let last = last.replace("~1", "/").replace("~0", "~");
+        match operation["op"].as_str().expect("an operation") {
+            "test" => {
+                let found = object.pointer(path);
+                if found != Some(&value) {
+                    return Err(format!("{path} is {found:?}, not {value}"));
+                }
+            }
+            "add" => match object.pointer_mut(parent).ok_or_else(|| format!("no {parent}"))? {
+                Value::Array(list) if last == "-" => list.push(value),
+                Value::Object(map) => {
+                    map.insert(last, value);
+                }
+                other => return Err(format!("{parent} is {other}")),
+            },
+            "replace" => *object.pointer_mut(path).ok_or_else(|| format!("no {path}"))? = value,
+            "remove" => match object.pointer_mut(parent).ok_or_else(|| format!("no {parent}"))? {
+                Value::Object(map) => {
+                    map.remove(&last).ok_or_else(|| format!("no {path}"))?;
+                }
+                other => return Err(format!("{parent} is {other}")),
+            },
+            other => return Err(format!("{other} is not used")),
+        }
+    }
+    Ok(object)
+}

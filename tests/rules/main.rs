@@ -1,0 +1,5 @@
+//! The rules against their own documentation: each example gives what it says, each remedy mends it, each page is fresh.
+
+mod cluster;
+mod examples;
+mod pages;
