@@ -106,7 +106,8 @@ impl Cluster {
 
     /// An application's Service; every twentieth stands beside the gateways, as those of further gateways do.
     fn service(self, index: usize) -> Value {
-        let namespace = if index.is_multiple_of(20) { "istio-system".to_owned() } else { team(index % MOST_NAMESPACES) };
+        let namespace =
+            if index.is_multiple_of(20) { "istio-system".to_owned() } else { team(index % MOST_NAMESPACES) };
         let name = format!("app-{index}");
         json!({
             "apiVersion": "v1",

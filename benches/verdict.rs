@@ -74,7 +74,8 @@ fn time_verdicts() -> Result<Vec<Row>, Box<dyn Error>> {
             }
         }
         let medians = time_in_turn(&snapshots, &changes);
-        let median_of = |wanted: &Cluster| clusters.iter().zip(&medians).find(|(at, _)| *at == wanted).map(|(_, time)| *time);
+        let median_of =
+            |wanted: &Cluster| clusters.iter().zip(&medians).find(|(at, _)| *at == wanted).map(|(_, time)| *time);
         for (cluster, median) in clusters.iter().zip(&medians) {
             rows.push(verdict_row(written, *cluster, *median, median_of(&base_of(*cluster)).unwrap_or(f64::NAN)));
         }

@@ -7,6 +7,7 @@
 mod delta;
 mod facts;
 mod inspect;
+mod stand_in;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::object::{Kind, ObjectKey};
 use crate::operator;
 use crate::rules;
 use crate::view::{Need, Snapshot, View};
-use crate::walk::{ClusterFacts, Configuration, RequestKind, Subject};
+use crate::walk::{ClusterFacts, Configuration, RequestKind, Subject, Walker};
 
 /// One write.
 #[derive(Clone, Debug)]
@@ -167,7 +168,7 @@ pub fn judge_set(snapshot: &Snapshot, changes: &[Change], settings: &JudgeSettin
     delta.compare_configurations();
     delta.compare_requests();
     let by_operator = deciding.iter().all(|change| change.actor == Actor::Operator);
-    let mut judgement = delta.conclude(by_operator);
+    let mut judgement = delta.conclude(&changed, by_operator);
     judgement.needs.extend(before.needs());
     judgement.needs.extend(after.needs());
     // The objects under review are known from the review itself.
@@ -249,4 +250,10 @@ fn is_torn_down(view: &View<'_>, change: &Change) -> bool {
 struct Side<'a, 'v> {
     view: &'a View<'v>,
     configuration: Configuration,
+}
+
+impl<'v> Side<'_, 'v> {
+    fn walker<'w>(&'w self, facts: &'w ClusterFacts) -> Walker<'w, 'v> {
+        Walker { view: self.view, configuration: &self.configuration, facts }
+    }
 }

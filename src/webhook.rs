@@ -159,14 +159,9 @@ fn answer(key: &ObjectKey, judgement: &Judgement, versions: String) -> Answer {
             Verdict::Deny => denial::message(key, &judgement.findings),
             Verdict::Allow => String::new(),
         },
-        causes: judgement
-            .findings
-            .iter()
-            .map(|finding| Cause {
-                field: finding.site.path.to_string(),
-                code: finding.code.to_string(),
-                message: finding.message.clone(),
-            })
+        causes: denial::causes(key, &judgement.findings)
+            .into_iter()
+            .map(|cause| Cause { field: cause.field, code: cause.code, message: cause.message })
             .collect(),
         warnings: judgement.warnings.iter().map(|warning| format!("{}: {}", warning.code, warning.text)).collect(),
         audit,

@@ -65,6 +65,11 @@ impl Findings {
         count(self.add(finding).affected.entry(kind.clone()).or_default());
     }
 
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The findings; an InferenceService that loses several requests to one cause counts once.
     pub(super) fn into_findings(self) -> impl Iterator<Item = Finding> {
         self.0.into_values().map(|Gathered { mut finding, affected }| {

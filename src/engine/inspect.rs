@@ -1,14 +1,17 @@
 //! One view, judged as it stands: `check` on a directory, `trace`, the audit.
 
+use std::collections::BTreeMap;
+
 use crate::cohort::{Distinctions, divide};
 use crate::engine::delta::{Findings, choices_of, refusal};
-use crate::engine::{JudgeSettings, located};
+use crate::engine::stand_in::{stand_in, stand_ins};
+use crate::engine::{JudgeSettings, SyntheticPolicy, located};
 use crate::finding::Finding;
 use crate::model::Labels;
 use crate::model::inference_service::Shape;
 use crate::rules;
 use crate::view::{Snapshot, View};
-use crate::walk::{Cause, ClusterFacts, Configuration, End, RequestKind, Subject, Walk, Walker};
+use crate::walk::{Cause, ClusterFacts, Configuration, RequestKind, Subject, Walk, Walker};
 
 /// What is wrong with a cluster as it stands.
 #[derive(Debug)]
@@ -41,19 +44,63 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
     let walker = Walker { view: &view, configuration: &configuration, facts: &facts };
     for cohort in divide(snapshot.population(), &distinctions, choose) {
         for walk in walks(walker, &cohort.subject) {
-            let End::Broken(broken) = &walk.end else { continue };
-            let finding = match &broken.cause {
-                Cause::Refused { config, refusal } => rules::explain_refusal(&view, &facts, config, refusal),
-                _ => rules::explain_break(&view, &walk, broken, &facts),
-            };
-            let is_nobodys = walk.request.kind == RequestKind::Direct && !cohort.subject.shape.calls_predictor;
-            let finding = if is_nobodys { rules::direct_callers(finding) } else { finding };
-            found.add_for(finding, &walk.request.kind, |affected| cohort.count_into(affected));
+            if let Some(finding) = explained(walker, &cohort.subject, &walk) {
+                found.add_for(finding, &walk.request.kind, |affected| cohort.count_into(affected));
+            }
         }
     }
+    let pinned: Vec<Subject> = settings.namespaces.iter().map(stand_in).collect();
+    for (subject, walk) in
+        pinned.iter().flat_map(|subject| walks(walker, subject).into_iter().map(move |walk| (subject, walk)))
+    {
+        add_stand_in(&mut found, walker, subject, &walk);
+    }
+    if snapshot.population().is_empty() && pinned.is_empty() && settings.synthetic != SyntheticPolicy::Off {
+        inspect_stand_ins(&mut found, walker);
+    }
     let mut findings: Vec<_> = found.into_findings().collect();
-    findings.sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.affected.total()), finding.code));
+    findings.extend(rules::conditions(&walker));
+    findings.sort_by_key(Finding::rank);
     Inspected { findings, needs: view.needs(), facts: facts.clone() }
+}
+
+/// Where nothing is deployed, a cluster in which no namespace could be reached is worth a finding; one that serves some of
+/// its namespaces only is as somebody wants it.
+fn inspect_stand_ins(found: &mut Findings, walker: Walker<'_, '_>) {
+    let mut by_kind: BTreeMap<RequestKind, Vec<(Subject, Walk)>> = BTreeMap::new();
+    for subject in stand_ins(walker.view, walker.facts) {
+        for walk in walks(walker, &subject) {
+            by_kind.entry(walk.request.kind.clone()).or_default().push((subject.clone(), walk));
+        }
+    }
+    for walked in by_kind.into_values().filter(|walked| walked.iter().all(|(_, walk)| walk.end.broken().is_some())) {
+        for (subject, walk) in walked {
+            // Without KServe or Knative there is nothing to walk through yet.
+            if !walk.end.broken().is_some_and(|broken| matches!(broken.cause, Cause::ConfigMissing { .. })) {
+                add_stand_in(found, walker, &subject, &walk);
+            }
+        }
+    }
+}
+
+fn add_stand_in(found: &mut Findings, walker: Walker<'_, '_>, subject: &Subject, walk: &Walk) {
+    if let Some(finding) = explained(walker, subject, walk) {
+        found.add_for(finding, &walk.request.kind, |affected| {
+            affected.synthetic = true;
+            affected.add(&subject.namespace, []);
+        });
+    }
+}
+
+/// Why a walk broke, where it did.
+fn explained(walker: Walker<'_, '_>, subject: &Subject, walk: &Walk) -> Option<Finding> {
+    let broken = walk.end.broken()?;
+    let finding = match &broken.cause {
+        Cause::Refused { config, refusal } => rules::explain_refusal(walker.view, walker.facts, config, refusal),
+        _ => rules::explain_break(walker.view, walk, broken, walker.facts),
+    };
+    let is_nobodys = walk.request.kind == RequestKind::Direct && !subject.shape.calls_predictor;
+    Some(if is_nobodys { rules::direct_callers(finding) } else { finding })
 }
 
 /// A walk, and the explanation of its break where it has one.

@@ -3,11 +3,13 @@
 use super::Delta;
 use crate::engine::{Judgement, Verdict, Warning};
 use crate::finding::{Code, Finding};
+use crate::object::ObjectKey;
 use crate::rules;
 
 impl Delta<'_, '_> {
     /// Sums up.
-    pub(in crate::engine) fn conclude(self, by_operator: bool) -> Judgement {
+    pub(in crate::engine) fn conclude(self, changed: &[&ObjectKey], by_operator: bool) -> Judgement {
+        let hazards = if self.broken.is_empty() { self.hazards(changed) } else { Vec::new() };
         let mut findings: Vec<Finding> = self.broken.into_findings().collect();
         // The most people first; a refused configuration stops everybody.
         findings.sort_by_key(|finding| {
@@ -43,7 +45,14 @@ impl Delta<'_, '_> {
             code: rules::CANNOT_BE_PROVEN,
             text: format!("{} InferenceService(s) can no longer be followed: {why}", affected.total()),
         }));
+        warnings.extend(hazards.into_iter().map(|finding| Warning { code: finding.code, text: finding.message }));
         Judgement { verdict, findings, warnings, needs: std::collections::BTreeSet::new(), turned: self.turned }
+    }
+
+    /// What the change does not do, or leaves to chance, although no request is cut by it.
+    fn hazards(&self, changed: &[&ObjectKey]) -> Vec<Finding> {
+        let (before, after) = (self.before.walker(self.facts), self.after.walker(self.facts));
+        changed.iter().flat_map(|key| rules::consequences(&before, &after, key)).collect()
     }
 }
 

@@ -1,33 +1,16 @@
 //! Which requests are compared, and what each comparison means.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::Delta;
 use crate::cohort::{Distinctions, divide};
+use crate::engine::stand_in::{stand_in, stand_ins};
 use crate::engine::{SyntheticPolicy, Turned};
 use crate::finding::Affected;
 use crate::model::Labels;
-use crate::model::inference_service::Shape;
 use crate::rules;
 use crate::view::Lookup;
-use crate::walk::{Cause, Configuration, End, RequestKind, Subject, Walk, Walker};
-
-/// Namespaces of the platform itself: no model is served from them, so none stands in there.
-const PLATFORM_NAMESPACES: [&str; 9] = [
-    "cert-manager",
-    "istio-system",
-    "knative-operator",
-    "knative-serving",
-    "kserve",
-    "kube-node-lease",
-    "kube-public",
-    "kube-system",
-    "kubeflow",
-];
-
-/// The name of a stand-in.
-const STAND_IN: &str = "model";
+use crate::walk::{Cause, Configuration, End, RequestKind, Subject, Walk};
 
 /// One request, walked before and after.
 struct Compared {
@@ -96,8 +79,7 @@ impl Delta<'_, '_> {
     /// choice; a change that leaves none of those reached that were is refused.
     fn compare_stand_ins(&mut self) {
         let mut by_kind: BTreeMap<RequestKind, Vec<(Subject, Compared)>> = BTreeMap::new();
-        for namespace in self.candidate_namespaces() {
-            let subject = stand_in(&namespace);
+        for subject in stand_ins(self.after.view, self.facts) {
             for compared in self.compare(&subject) {
                 by_kind.entry(compared.kind.clone()).or_default().push((subject.clone(), compared));
             }
@@ -123,19 +105,6 @@ impl Delta<'_, '_> {
         }
     }
 
-    fn candidate_namespaces(&self) -> BTreeSet<Arc<str>> {
-        let own = [&self.facts.kserve_namespace, &self.facts.knative_namespace];
-        let namespaces = self.after.view.namespaces();
-        let candidates = namespaces.into_iter().filter(|(name, meta)| {
-            !meta.terminating && !PLATFORM_NAMESPACES.contains(&&**name) && !own.contains(&name)
-        });
-        let mut candidates: BTreeSet<_> = candidates.map(|(name, _)| name).collect();
-        if candidates.is_empty() {
-            candidates.insert("default".into());
-        }
-        candidates
-    }
-
     fn compare(&self, subject: &Subject) -> Vec<Compared> {
         let mut kinds = RequestKind::COMMON.to_vec();
         let additional: BTreeSet<&String> = [&self.before, &self.after]
@@ -145,8 +114,7 @@ impl Delta<'_, '_> {
             .collect();
         kinds.extend(additional.into_iter().map(|domain| RequestKind::Additional(domain.as_str().into())));
         let walker = |side: &super::Side<'_, '_>, kind: &RequestKind, before: Option<&Walk>| {
-            Walker { view: side.view, configuration: &side.configuration, facts: self.facts }
-                .walk(subject, kind, before)
+            side.walker(self.facts).walk(subject, kind, before)
         };
         let compare = |kind: RequestKind| {
             let before = walker(&self.before, &kind, None);
@@ -225,14 +193,4 @@ pub(in crate::engine) fn choices_of(
         choices.push(domains.domain_for(labels, cluster_domain).unwrap_or_default().to_owned());
     }
     choices
-}
-
-/// The InferenceService that stands in for those of a namespace.
-fn stand_in(namespace: &Arc<str>) -> Subject {
-    Subject {
-        namespace: namespace.clone(),
-        name: STAND_IN.into(),
-        shape: Shape::default(),
-        labels: Arc::new(Labels::new()),
-    }
 }

@@ -28,14 +28,32 @@ fn the_webhooks_are_those_that_serve_expects() {
         .iter()
         .map(|webhook| {
             let rule = &webhook["rules"][0];
-            json!([webhook["name"], rule["apiGroups"], rule["apiVersions"], rule["resources"], webhook["failurePolicy"]])
+            json!([
+                webhook["name"],
+                rule["apiGroups"],
+                rule["apiVersions"],
+                rule["resources"],
+                webhook["failurePolicy"]
+            ])
         })
         .collect();
     let expected = [
         json!(["configmaps.plumbline.dev", [""], ["v1"], ["configmaps"], "Fail"]),
         json!(["knativeservings.plumbline.dev", ["operator.knative.dev"], ["v1beta1"], ["knativeservings"], "Fail"]),
-        json!(["istio-gateways.plumbline.dev", ["networking.istio.io"], ["v1", "v1beta1", "v1alpha3"], ["gateways"], "Fail"]),
-        json!(["gateway-api-gateways.plumbline.dev", ["gateway.networking.k8s.io"], ["v1", "v1beta1"], ["gateways"], "Fail"]),
+        json!([
+            "istio-gateways.plumbline.dev",
+            ["networking.istio.io"],
+            ["v1", "v1beta1", "v1alpha3"],
+            ["gateways"],
+            "Fail"
+        ]),
+        json!([
+            "gateway-api-gateways.plumbline.dev",
+            ["gateway.networking.k8s.io"],
+            ["v1", "v1beta1"],
+            ["gateways"],
+            "Fail"
+        ]),
         json!(["gateway-services.plumbline.dev", [""], ["v1"], ["services"], "Ignore"]),
     ];
     assert_eq!(summary, expected);

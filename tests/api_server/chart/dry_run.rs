@@ -15,7 +15,10 @@ const RELEASE: &str = "judge";
 const MATRIX: [(&str, &[&str]); 8] = [
     ("the defaults", &[]),
     ("one replica that fails open", &["replicas=1", "webhook.failurePolicy=Ignore", "webhook.timeoutSeconds=30"]),
-    ("an issuer of one's own", &["certificate.certManager.issuerRef.name=company", "certificate.certManager.issuerRef.kind=ClusterIssuer"]),
+    (
+        "an issuer of one's own",
+        &["certificate.certManager.issuerRef.name=company", "certificate.certManager.issuerRef.kind=ClusterIssuer"],
+    ),
     ("Knative's ConfigMaps by a Role", &["rbac.knativeRole=true"]),
     (
         "all that is optional",

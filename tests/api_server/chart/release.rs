@@ -37,7 +37,11 @@ fn a_release_is_installed_upgraded_and_uninstalled() {
 
     // What cert-manager does once it has issued a certificate.
     let trusted = inject_ca_bundle(name);
-    helm("upgrade", release, &["--reuse-values", "--set", "webhook.failurePolicy=Ignore,webhook.timeoutSeconds=3,replicas=3"]);
+    helm(
+        "upgrade",
+        release,
+        &["--reuse-values", "--set", "webhook.failurePolicy=Ignore,webhook.timeoutSeconds=3,replicas=3"],
+    );
     let configuration = read(CONFIGURATION, name);
     for webhook in configuration["webhooks"].as_array().unwrap() {
         assert_eq!(webhook["failurePolicy"], "Ignore");
@@ -100,7 +104,10 @@ fn the_notes_say_what_a_failure_means() {
     assert!(!closed.contains("WARNING"), "{closed}");
     let open = notes(&["--set", "webhook.failurePolicy=Ignore,replicas=1"]);
     assert!(open.contains("It fails open:"), "{open}");
-    assert!(open.contains("WARNING: with one replica, every restart is a gap in which writes pass unjudged."), "{open}");
+    assert!(
+        open.contains("WARNING: with one replica, every restart is a gap in which writes pass unjudged."),
+        "{open}"
+    );
 }
 
 fn helm(command: &str, release: &str, args: &[&str]) {
