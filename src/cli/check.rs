@@ -109,7 +109,9 @@ fn print(manifests: &Manifests, read: usize, findings: &[Finding], warnings: &[W
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let others = findings.len() - errors + warnings.len();
-    say(&format!("{read} objects read: {errors} errors, {others} warnings\n"));
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (objects, errors, others) = (count(read, "object"), count(errors, "error"), count(others, "warning"));
+    say(&format!("{objects} read: {errors}, {others}\n"));
     if let Some(finding) = findings.first() {
         say(&format!("`plumbline explain {}` says more.\n", finding.code));
     }
