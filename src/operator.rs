@@ -172,11 +172,12 @@ fn project_service(
 fn shipped_service(serving: &KnativeServing) -> Service {
     let overridden =
         local_override(serving).map(|overrides| overrides.selector.clone()).filter(|labels| !labels.is_empty());
-    let port = |name: &str, port, target| ServicePort {
+    let port = |name: &'static str, port, target| ServicePort {
         name: name.into(),
         port,
         target: TargetPort::Number(target),
         tcp: true,
+        mesh_protocol: name,
     };
     let labels = Labels::from([(NO_PORT_TRANSLATION_LABEL.into(), "true".into())]);
     Service {
@@ -185,6 +186,8 @@ fn shipped_service(serving: &KnativeServing) -> Service {
         kind: ServiceKind::ClusterIp,
         selector: overridden.unwrap_or_else(shipped_selector),
         ports: vec![port("http2", 80, LOCAL_PORT), port("https", 443, 8444)],
+        headless: false,
+        external_name: "".into(),
     }
 }
 

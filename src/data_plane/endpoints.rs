@@ -37,8 +37,47 @@ pub enum Endpoints {
     Unknown(String),
 }
 
-/// Finds the Service that a host names.
-pub fn resolve(view: &View<'_>, host: &str, cluster_domain: &str) -> Result<Arc<Service>, Endpoints> {
+/// Who connects to a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A client outside the mesh, through cluster DNS and kube-proxy.
+    Client,
+    /// A gateway, which istiod tells the endpoints.
+    Gateway,
+}
+
+/// How many names of ExternalName Services cluster DNS follows before a client gives up.
+const CNAMES_MAX: usize = 8;
+
+/// Finds the Service that a host names, through Services of type ExternalName: as DNS does for a client, or one of them, as
+/// istiod does for a route's destination (istio `pilot/pkg/networking/core/route` `GetDestinationCluster`).
+pub fn resolve(
+    view: &View<'_>,
+    host: &str,
+    cluster_domain: &str,
+    caller: Caller,
+) -> Result<Arc<Service>, Endpoints> {
+    let mut service = named(view, host, cluster_domain)?;
+    let follows = match caller {
+        Caller::Client => CNAMES_MAX,
+        Caller::Gateway => 1,
+    };
+    for _ in 0..follows {
+        if service.kind != ServiceKind::ExternalName {
+            return Ok(service);
+        }
+        service = named(view, &service.external_name, cluster_domain)?;
+    }
+    match (service.kind, caller) {
+        (ServiceKind::ExternalName, Caller::Client) => Err(Endpoints::Unresolvable),
+        (ServiceKind::ExternalName, Caller::Gateway) => {
+            Err(Endpoints::Unknown(format!("{} is one ExternalName behind another", service.key)))
+        }
+        _ => Ok(service),
+    }
+}
+
+fn named(view: &View<'_>, host: &str, cluster_domain: &str) -> Result<Arc<Service>, Endpoints> {
     match service_host(host, cluster_domain) {
         ServiceHost::Unresolvable => Err(Endpoints::Unresolvable),
         ServiceHost::Foreign => Err(Endpoints::Unknown(format!("{host} is a name outside the cluster"))),
@@ -52,12 +91,13 @@ pub fn resolve(view: &View<'_>, host: &str, cluster_domain: &str) -> Result<Arc<
 
 /// Follows a connection to a port of a Service.
 #[must_use]
-pub fn connect(view: &View<'_>, service: &Arc<Service>, number: u16) -> Endpoints {
+pub fn connect(view: &View<'_>, service: &Arc<Service>, number: u16, caller: Caller) -> Endpoints {
     let key = &service.key;
     if service.kind == ServiceKind::ExternalName {
         return Endpoints::Unknown(format!("{key} is of type ExternalName"));
     }
-    let Some((index, port)) = service.tcp_port(number) else { return Endpoints::NoPort(service.clone()) };
+    let found = service.tcp_port(number).filter(|(_, port)| caller == Caller::Client || port.mesh_protocol != "udp");
+    let Some((index, port)) = found else { return Endpoints::NoPort(service.clone()) };
     if service.selector.is_empty() {
         // Somebody may write Endpoints by hand for such a Service, which plumbline does not read; but the write that takes
         // a selector away takes its pods away.
@@ -71,7 +111,10 @@ pub fn connect(view: &View<'_>, service: &Arc<Service>, number: u16) -> Endpoint
         Lookup::Unknown(why) => Endpoints::Unknown(format!("the pods of {key}: {why}")),
         Lookup::Absent => Endpoints::NoPods { service: service.clone(), port: index },
         Lookup::Present(pods) => {
-            let targets = pods.into_iter().filter_map(|pods| pods.resolve(&port.target).map(|target| (pods, target)));
+            // The name of a headless Service stands for its pods: a client's port is theirs, whatever the Service says.
+            let is_direct = service.headless && caller == Caller::Client;
+            let target = |pods: &Pods| if is_direct { Some(number) } else { pods.target_of(port) };
+            let targets = pods.into_iter().filter_map(|pods| target(&pods).map(|target| (pods, target)));
             let pods: Vec<_> = targets.collect();
             if pods.is_empty() {
                 Endpoints::NoPods { service: service.clone(), port: index }

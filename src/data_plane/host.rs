@@ -28,6 +28,15 @@ pub fn split<'a>(server_host: &'a str, gateway_namespace: &'a str) -> (Option<&'
     }
 }
 
+/// A server's host as istiod keeps it: a prefix that means any namespace falls away, `./` becomes the Gateway's own.
+#[must_use]
+pub fn qualified(server_host: &str, gateway_namespace: &str) -> String {
+    match split(server_host, gateway_namespace) {
+        (None, host) => host.to_owned(),
+        (Some(namespace), host) => format!("{namespace}/{host}"),
+    }
+}
+
 /// Whether a pattern covers a name without wildcards.
 #[must_use]
 pub fn matches(pattern: &str, host: &str) -> bool {

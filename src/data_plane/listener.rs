@@ -1,11 +1,14 @@
 //! What a gateway pod listens on (istio `pilot/pkg/model/gateway.go` `mergeGateways`, `resolvePorts`).
 
+mod merge;
+
 use std::sync::Arc;
 
-use crate::model::istio_gateway::{IstioGateway, Protocol, Server};
+use crate::model::istio_gateway::{IstioGateway, Server};
 use crate::model::service::Service;
 use crate::model::workload::Pods;
 use crate::view::{Lookup, View};
+use merge::Merged;
 
 /// A server of a Gateway that selects the pods, with the port it listens on there.
 #[derive(Clone, Debug)]
@@ -46,8 +49,11 @@ pub enum Listener {
         by: BoundServer,
         /// HTTP servers on the same port that were dropped for it.
         dropped: Vec<BoundServer>,
-        /// Whether every server here is `ISTIO_MUTUAL`: the mesh may reach it, a plain client not.
+        /// Whether a server here is `ISTIO_MUTUAL`: the mesh may reach it, a plain client not.
         istio_mutual: bool,
+        /// Whether the port is open at all: istiod opens none for a server without HTTP, since KServe and Knative give it no
+        /// TCP or TLS routes, and Envoy refuses one whose servers cannot be told apart.
+        open: bool,
     },
 }
 
@@ -91,32 +97,7 @@ impl GatewayPods {
     /// What stands on a port.
     #[must_use]
     pub fn listener(&self, port: u16) -> Listener {
-        let mut http: Vec<BoundServer> = Vec::new();
-        let mut opaque: Option<BoundServer> = None;
-        let mut tls: Vec<BoundServer> = Vec::new();
-        let mut dropped = Vec::new();
-        for bound in self.servers.iter().filter(|bound| bound.port == port && is_wildcard_bind(&bound.server().bind)) {
-            let server = bound.server();
-            let taken = !http.is_empty() || opaque.is_some();
-            if server.is_tls() {
-                // TLS beside an older plaintext listener is dropped; an older TLS listener keeps its filter chains.
-                if taken { dropped.push(bound.clone()) } else { tls.push(bound.clone()) }
-            } else if server.protocol == Protocol::Http {
-                if opaque.is_some() { dropped.push(bound.clone()) } else { http.push(bound.clone()) }
-            } else if taken {
-                dropped.push(bound.clone());
-            } else {
-                opaque = Some(bound.clone());
-            }
-        }
-        if !http.is_empty() {
-            return Listener::Http { servers: http, dropped };
-        }
-        let istio_mutual = tls.iter().any(|bound| bound.server().tls.is_some_and(|tls| tls.istio_mutual));
-        match opaque.or_else(|| tls.into_iter().next()) {
-            Some(by) => Listener::NotHttp { by, dropped, istio_mutual },
-            None => Listener::Closed,
-        }
+        Merged::of(self.servers.iter().filter(|bound| bound.port == port)).listener()
     }
 
     /// The servers of one Gateway.
@@ -125,11 +106,6 @@ impl GatewayPods {
             .iter()
             .filter(move |bound| *bound.gateway.key.namespace == *namespace && *bound.gateway.key.name == *name)
     }
-}
-
-/// Whether a server's `bind` leaves it on the pods' own address.
-fn is_wildcard_bind(bind: &str) -> bool {
-    matches!(bind, "" | "0.0.0.0" | "::" | "[::]")
 }
 
 /// The Services that translate ports for these pods: those that select them and do not opt out, oldest first, then by
@@ -149,9 +125,18 @@ fn translating_services(services: Vec<Arc<Service>>, pods: &Pods) -> Vec<Arc<Ser
 
 fn translate(number: u16, services: &[Arc<Service>], pods: &Pods) -> (u16, Option<Arc<Service>>) {
     for service in services {
-        let targets = service.ports.iter().filter(|port| port.port == number);
-        if let Some(target) = targets.filter_map(|port| pods.resolve(&port.target)).next() {
-            return (target, Some(service.clone()));
+        // Of a Service's ports that lead to one target with one protocol, istiod keeps the first only, whether UDP or TCP
+        // (istio `GetProxyServiceTargetsByPod`).
+        let mut seen = Vec::new();
+        for port in &service.ports {
+            let Some(target) = pods.target_of(port) else { continue };
+            if seen.contains(&(target, port.mesh_protocol)) {
+                continue;
+            }
+            seen.push((target, port.mesh_protocol));
+            if port.port == number {
+                return (target, Some(service.clone()));
+            }
         }
     }
     (number, None)

@@ -64,6 +64,8 @@ pub struct Tls {
     pub https_redirect: bool,
     /// Whether `mode` is `ISTIO_MUTUAL`: reachable for the mesh, not for a plaintext client; outside the model.
     pub istio_mutual: bool,
+    /// Whether `mode` is `PASSTHROUGH` or `AUTO_PASSTHROUGH`: the gateway does not see what is inside.
+    pub passthrough: bool,
 }
 
 impl IstioGateway {
@@ -108,6 +110,12 @@ impl Server {
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.tls.is_some() && self.protocol != Protocol::Http
+    }
+
+    /// Whether the gateway ends TLS here and routes the HTTP inside it (`IsHTTPSServerWithTLSTermination`).
+    #[must_use]
+    pub fn terminates_https(&self) -> bool {
+        self.protocol == Protocol::Https && self.tls.is_some_and(|tls| !tls.passthrough)
     }
 
     /// Whether plain requests are answered with a redirect to HTTPS.
@@ -164,7 +172,11 @@ impl RawServer {
             bind: self.bind,
             tls: self
                 .tls
-                .map(|tls| Tls { https_redirect: tls.https_redirect, istio_mutual: tls.mode == "ISTIO_MUTUAL" }),
+                .map(|tls| Tls {
+                    https_redirect: tls.https_redirect,
+                    istio_mutual: tls.mode == "ISTIO_MUTUAL",
+                    passthrough: matches!(tls.mode.as_str(), "PASSTHROUGH" | "AUTO_PASSTHROUGH"),
+                }),
         }
     }
 }

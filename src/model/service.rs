@@ -28,6 +28,10 @@ pub struct Service {
     pub selector: Labels,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
+    /// Whether it is headless: its name stands for the pods themselves, so that a client's port is the pods' own.
+    pub headless: bool,
+    /// `spec.externalName`; empty unless it is of that type.
+    pub external_name: Arc<str>,
 }
 
 /// `spec.type` of a Service.
@@ -56,6 +60,8 @@ pub struct ServicePort {
     pub target: TargetPort,
     /// Whether the protocol is TCP.
     pub tcp: bool,
+    /// What istiod takes the port to speak, in lower case; empty where nothing tells.
+    pub mesh_protocol: &'static str,
 }
 
 /// Where a Service's port leads.
@@ -71,7 +77,9 @@ impl Service {
     pub(super) fn new(key: &ObjectKey, meta: Meta, spec: serde_json::Value) -> serde_json::Result<Self> {
         let raw: RawSpec = from_spec(spec)?;
         let ports = raw.ports.into_iter().map(RawPort::into_port).collect();
-        Ok(Self { key: key.clone(), meta, kind: raw.kind, selector: raw.selector, ports })
+        let external_name = if raw.kind == ServiceKind::ExternalName { raw.external_name } else { "".into() };
+        let headless = &*raw.cluster_ip == "None" && raw.kind == ServiceKind::ClusterIp;
+        Ok(Self { key: key.clone(), meta, kind: raw.kind, selector: raw.selector, ports, headless, external_name })
     }
 
     /// The TCP port with this number, and its place in `spec.ports`.
@@ -86,16 +94,17 @@ impl Service {
         self.meta.labels.contains_key(NO_PORT_TRANSLATION_LABEL)
     }
 
-    /// Whether proxies in `namespace` know the Service (istio `pkg/config/visibility`).
+    /// Whether proxies in `namespace` know the Service (istio `pilot/pkg/model/push_context.go` `initServiceRegistry`): `*`
+    /// beats `~`, and `~` beats all others.
     #[must_use]
     pub fn is_exported_to(&self, namespace: &str) -> bool {
-        let Some(targets) = self.meta.annotations.get(EXPORT_TO_ANNOTATION) else { return true };
-        targets.split(',').map(str::trim).any(|target| match target {
-            "" | "*" => true,
-            "." => *self.key.namespace == *namespace,
-            "~" => false,
-            other => other == namespace,
-        })
+        let targets = self.meta.annotations.get(EXPORT_TO_ANNOTATION).map_or("", AsRef::as_ref);
+        if targets.is_empty() {
+            return true;
+        }
+        let targets: Vec<_> = targets.split(',').map(str::trim).collect();
+        let is_own = |target: &&str| **target == *namespace || (**target == *"." && *self.key.namespace == *namespace);
+        targets.contains(&"*") || (!targets.contains(&"~") && targets.iter().any(is_own))
     }
 
     /// The public names that external-dns gives the Service, as written.
@@ -129,6 +138,10 @@ struct RawSpec {
     selector: Labels,
     #[serde(default, deserialize_with = "nullable")]
     ports: Vec<RawPort>,
+    #[serde(default, rename = "clusterIP", deserialize_with = "nullable")]
+    cluster_ip: Arc<str>,
+    #[serde(default, rename = "externalName", deserialize_with = "nullable")]
+    external_name: Arc<str>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -141,6 +154,8 @@ struct RawPort {
     target_port: Option<RawTarget>,
     #[serde(default)]
     protocol: Option<String>,
+    #[serde(default)]
+    app_protocol: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -159,7 +174,31 @@ impl RawPort {
             // A manifest may quote the number.
             Some(RawTarget::Text(text)) => text.parse().map_or(TargetPort::Name(text), TargetPort::Number),
         };
-        let tcp = self.protocol.is_none_or(|protocol| protocol == "TCP");
-        ServicePort { name: self.name, port: self.port, target, tcp }
+        let tcp = self.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
+        let is_udp = self.protocol.as_deref() == Some("UDP");
+        let mesh_protocol = if is_udp { "udp" } else { mesh_protocol(&self.name, self.app_protocol.as_deref(), self.port) };
+        ServicePort { name: self.name, port: self.port, target, tcp, mesh_protocol }
     }
+}
+
+/// What istiod takes a port to speak: `appProtocol`, or else the part of its name before a dash (istio
+/// `pkg/config/kube/conversion.go` `ConvertProtocol`).
+fn mesh_protocol(name: &str, app_protocol: Option<&str>, number: u16) -> &'static str {
+    /// Ports whose clients wait for the server to speak first.
+    const SERVER_FIRST_PORTS: [u16; 4] = [25, 53, 3306, 27_017];
+    const KNOWN: [&str; 11] =
+        ["tcp", "udp", "grpc", "http", "http_proxy", "http2", "https", "tls", "mongo", "redis", "mysql"];
+    let name = match app_protocol {
+        Some("kubernetes.io/h2c") => return "http2",
+        Some("kubernetes.io/ws") => return "http",
+        Some("kubernetes.io/wss") => return "https",
+        Some(app_protocol) => app_protocol,
+        None => name,
+    };
+    if name.get(..8).is_some_and(|prefix| prefix.eq_ignore_ascii_case("grpc-web")) {
+        return "grpc-web";
+    }
+    let prefix = name.split('-').next().unwrap_or_default();
+    let known = KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(prefix));
+    known.unwrap_or(if SERVER_FIRST_PORTS.contains(&number) { "tcp" } else { "" })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::label_selector::LabelSelector;
-use super::service::TargetPort;
+use super::service::{ServicePort, TargetPort};
 use super::{Labels, Meta, from_spec, nullable};
 use crate::object::ObjectKey;
 
@@ -16,18 +16,19 @@ pub struct Pods {
     pub namespace: Arc<str>,
     /// The labels.
     pub labels: Labels,
-    /// Named container ports; a Service may target them by name.
+    /// Named TCP ports of containers; a Service may target them by name.
     pub ports: Vec<(Arc<str>, u16)>,
     /// One of them, or the workload whose template stands in: for messages.
     pub example: ObjectKey,
 }
 
 impl Pods {
-    /// The port on these pods that a Service's target means; `None` when no container port has the name.
+    /// The port on these pods that a Service's port leads to; `None` when no container port has the name and protocol.
     #[must_use]
-    pub fn resolve(&self, target: &TargetPort) -> Option<u16> {
-        match target {
+    pub fn target_of(&self, port: &ServicePort) -> Option<u16> {
+        match &port.target {
             TargetPort::Number(number) => Some(*number),
+            TargetPort::Name(_) if !port.tcp => None,
             TargetPort::Name(name) => self.ports.iter().find(|(port, _)| port == name).map(|(_, number)| *number),
         }
     }
@@ -118,22 +119,31 @@ struct RawTemplateMeta {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RawPodSpec {
     #[serde(default, deserialize_with = "nullable")]
     containers: Vec<RawContainer>,
+    #[serde(default, deserialize_with = "nullable")]
+    init_containers: Vec<RawContainer>,
 }
 
 impl RawPodSpec {
     fn named_ports(&self) -> Vec<(Arc<str>, u16)> {
-        let ports = self.containers.iter().flat_map(|container| &container.ports);
-        ports.filter(|port| !port.name.is_empty()).map(|port| (port.name.clone(), port.container_port)).collect()
+        // A sidecar may be an init container that goes on running.
+        let sidecars = self.init_containers.iter().filter(|container| &*container.restart_policy == "Always");
+        let ports = self.containers.iter().chain(sidecars).flat_map(|container| &container.ports);
+        let named_tcp = ports.filter(|port| !port.name.is_empty() && matches!(&*port.protocol, "" | "TCP"));
+        named_tcp.map(|port| (port.name.clone(), port.container_port)).collect()
     }
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RawContainer {
     #[serde(default, deserialize_with = "nullable")]
     image: Arc<str>,
+    #[serde(default, deserialize_with = "nullable")]
+    restart_policy: Arc<str>,
     #[serde(default, deserialize_with = "nullable")]
     ports: Vec<RawContainerPort>,
 }
@@ -145,6 +155,8 @@ struct RawContainerPort {
     name: Arc<str>,
     #[serde(default, deserialize_with = "nullable")]
     container_port: u16,
+    #[serde(default, deserialize_with = "nullable")]
+    protocol: Arc<str>,
 }
 
 #[derive(Debug, Default, Deserialize)]

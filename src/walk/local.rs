@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::request::{Hop, Request, RequestKind, Subject};
 use super::route::{Route, broken};
 use super::{Cause, End, Passed, Step, Walk, Walker};
-use crate::data_plane::endpoints::{Endpoints, resolve};
+use crate::data_plane::endpoints::{Caller, Endpoints, resolve};
 use crate::model::domain_config::ISTIO_INGRESS_CLASS;
 use crate::model::go_struct::{Located, Refusal};
 use crate::model::inference_service::DeploymentMode;
@@ -114,7 +114,7 @@ impl Walker<'_, '_> {
     pub(super) fn knative_local_route(&self, subject: &Subject, istio: &IstioConfig, host: String) -> Route {
         let config = self.facts.istio_config();
         let entries = istio.local_for(&subject.labels);
-        let external = istio.external_for(&subject.labels);
+        let external = if self.is_public(subject) { istio.external_for(&subject.labels) } else { Vec::new() };
         // Without local gateways net-istio leaves the match open to every gateway that the VirtualService is bound to.
         let matched = if entries.is_empty() { &external } else { &entries };
         Route {
@@ -190,7 +190,8 @@ impl Walker<'_, '_> {
     }
 
     pub(super) fn resolved(&self, host: &str, hop: Hop, site: &Site) -> Result<Arc<Service>, End> {
-        resolve(self.view, host, &self.facts.cluster_domain).map_err(|why| match why {
+        let caller = if hop == Hop::Destination { Caller::Gateway } else { Caller::Client };
+        resolve(self.view, host, &self.facts.cluster_domain, caller).map_err(|why| match why {
             Endpoints::NoService(service) => {
                 broken(hop, Cause::ServiceMissing { host: host.to_owned(), service }, site.clone())
             }
@@ -209,10 +210,19 @@ impl Walker<'_, '_> {
         (GatewayRef::resolve(&value.value, &subject.namespace), self.kserve_site(field, value))
     }
 
+    /// Whether Knative gives the InferenceService a public host.
+    pub(super) fn is_public(&self, subject: &Subject) -> bool {
+        let domain = match &self.configuration.domain {
+            Lookup::Present(domains) => domains.domain_for(&subject.labels, &self.facts.cluster_domain),
+            Lookup::Absent | Lookup::Unknown(_) => None,
+        };
+        !subject.shape.cluster_local && domain.is_some()
+    }
+
     /// The Gateways that KServe's VirtualService is bound to.
     pub(super) fn kserve_bound(&self, subject: &Subject, config: &KserveConfig) -> Vec<GatewayRef> {
         let mut bound = vec![GatewayRef::resolve(&config.local_gateway.value, &subject.namespace)];
-        if !subject.shape.cluster_local {
+        if self.is_public(subject) {
             bound.push(GatewayRef::resolve(&config.ingress_gateway.value, &subject.namespace));
         }
         bound

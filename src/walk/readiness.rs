@@ -46,14 +46,6 @@ impl Walker<'_, '_> {
         Ok(())
     }
 
-    fn is_public(&self, subject: &Subject) -> bool {
-        let domain = match &self.configuration.domain {
-            Lookup::Present(domains) => domains.domain_for(&subject.labels, &self.facts.cluster_domain),
-            Lookup::Absent | Lookup::Unknown(_) => None,
-        };
-        !subject.shape.cluster_local && domain.is_some()
-    }
-
     /// Follows the probe of one gateway: the Service is found by its *labels*, and a server is probed on the Service port
     /// of its own number, with the shortest of the service's hosts.
     fn check_probe(
@@ -82,7 +74,7 @@ impl Walker<'_, '_> {
             }
             let Some((_, port)) = service.tcp_port(server.number) else { continue };
             for pods in &pods {
-                let Some(target) = pods.resolve(&port.target) else { continue };
+                let Some(target) = pods.target_of(port) else { continue };
                 let Err(End::Broken(found)) = self.carry(pods, target, service, &route) else { continue };
                 if matches!(found.cause, Cause::NoVirtualHost(_)) {
                     return Err(not_covered(gateway, index, host, service.key.clone()));

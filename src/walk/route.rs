@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Break, Candidate, Cause, End, Hop, Mismatch, Passed, Step, Unrouted, Walker};
-use crate::data_plane::endpoints::{Endpoints, connect};
+use crate::data_plane::endpoints::{Caller, Endpoints, connect};
 use crate::data_plane::host;
 use crate::data_plane::listener::{BoundServer, GatewayPods, Listener};
 use crate::model::istio_gateway::{IstioGateway, Protocol};
@@ -44,7 +44,8 @@ impl Walker<'_, '_> {
         route: &Route,
         passed: &mut Vec<Passed>,
     ) -> Result<(), End> {
-        let (pods, port_index) = match connect(self.view, service, number) {
+        let caller = if hop == Hop::Destination { Caller::Gateway } else { Caller::Client };
+        let (pods, port_index) = match connect(self.view, service, number, caller) {
             Endpoints::Pods { pods, port, .. } => (pods, port),
             Endpoints::Unknown(why) => return Err(End::Unknown { hop, why }),
             Endpoints::NoPort(service) => {
@@ -119,7 +120,8 @@ impl Walker<'_, '_> {
             return self.carrier(https, route).ok_or_else(|| unrouted_at(route.hops.1, Cause::NoVirtualHost));
         }
         match &listener {
-            Listener::Closed => Err(unrouted_at(hop, Cause::NoListener)),
+            // A server without HTTP opens nothing here, but keeps others from the port.
+            Listener::Closed | Listener::NotHttp { open: false, .. } => Err(unrouted_at(hop, Cause::NoListener)),
             Listener::NotHttp { istio_mutual: true, by, .. } => {
                 let why = format!("{} serves ISTIO_MUTUAL here, which only the mesh can use", by.gateway.key);
                 Err(End::Unknown { hop, why })
@@ -264,7 +266,7 @@ impl Route {
         server.redirects()
             && ((self.bound.iter().any(|gateway| is_named(gateway, &bound.gateway))
                 && server.hosts.iter().any(|pattern| host::covers(pattern, own, &self.host, &self.namespace)))
-                || server.hosts.iter().any(|pattern| host::split(pattern, own).1.eq_ignore_ascii_case(&self.host)))
+                || server.hosts.iter().any(|pattern| host::qualified(pattern, own).eq_ignore_ascii_case(&self.host)))
     }
 }
 

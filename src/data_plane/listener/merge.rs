@@ -1,0 +1,117 @@
+//! How istiod merges the servers of one port of some pods, and what Envoy makes of the result (istio
+//! `pilot/pkg/model/gateway.go` `mergeGateways`, `pilot/pkg/networking/core/gateway.go` `buildGatewayListeners`).
+
+use super::{BoundServer, Listener};
+use crate::data_plane::host;
+use crate::model::istio_gateway::Protocol;
+
+/// Servers that share a protocol and an address to bind: istiod's `ServerPort`.
+struct Slot<'s> {
+    protocol: Protocol,
+    bind: &'s str,
+    servers: Vec<&'s BoundServer>,
+}
+
+/// The servers of one port, merged in the order of their Gateways' age.
+pub(super) struct Merged<'s> {
+    slots: Vec<Slot<'s>>,
+    /// Dropped without a word, each with the slot that it met.
+    dropped: Vec<&'s BoundServer>,
+}
+
+impl<'s> Merged<'s> {
+    pub(super) fn of(servers: impl Iterator<Item = &'s BoundServer>) -> Self {
+        let mut merged = Self { slots: Vec::new(), dropped: Vec::new() };
+        // The place of the last slot that was opened for plaintext: istiod remembers one a port, whatever its address.
+        let mut plaintext: Option<usize> = None;
+        let mut hosts_with_tls: Vec<(String, &str)> = Vec::new();
+        for bound in servers {
+            if merged.repeats_a_host(bound, &mut hosts_with_tls) {
+                continue;
+            }
+            let server = bound.server();
+            match plaintext {
+                Some(place) if merged.slots[place].bind == &*server.bind => {
+                    let slot = &mut merged.slots[place];
+                    if slot.protocol == Protocol::Http && server.protocol == Protocol::Http {
+                        slot.servers.push(bound);
+                    } else {
+                        merged.dropped.push(bound);
+                    }
+                }
+                _ => {
+                    if let Some(place) = merged.open_slot(bound)
+                        && !server.is_tls()
+                    {
+                        plaintext = Some(place);
+                    }
+                }
+            }
+        }
+        merged
+    }
+
+    /// Whether a server with TLS settings, a redirect's included, lists a host that another one lists; it is skipped then.
+    fn repeats_a_host(&mut self, bound: &'s BoundServer, known: &mut Vec<(String, &'s str)>) -> bool {
+        let server = bound.server();
+        if server.tls.is_none() {
+            return false;
+        }
+        let own = &bound.gateway.key.namespace;
+        let hosts: Vec<_> = server.hosts.iter().map(|pattern| host::qualified(pattern, own)).collect();
+        let repeats = hosts.iter().any(|name| known.iter().any(|(other, bind)| other == name && **bind == *server.bind));
+        if repeats {
+            self.dropped.push(bound);
+        } else {
+            known.retain(|(other, _)| !hosts.contains(other));
+            known.extend(hosts.into_iter().map(|name| (name, &*server.bind)));
+        }
+        repeats
+    }
+
+    /// Adds a server to the slot of its protocol and address; the slot's place when it was opened for it.
+    fn open_slot(&mut self, bound: &'s BoundServer) -> Option<usize> {
+        let server = bound.server();
+        let same = |slot: &&mut Slot<'_>| slot.protocol == server.protocol && slot.bind == &*server.bind;
+        if let Some(slot) = self.slots.iter_mut().find(same) {
+            slot.servers.push(bound);
+            return None;
+        }
+        self.slots.push(Slot { protocol: server.protocol, bind: &server.bind, servers: vec![bound] });
+        Some(self.slots.len() - 1)
+    }
+
+    /// What a plaintext HTTP connection to the pods' own address meets.
+    pub(super) fn listener(self) -> Listener {
+        let on_own_address = |slot: &&Slot<'_>| matches!(slot.bind, "" | "0.0.0.0");
+        let mut slots: Vec<&Slot<'_>> = self.slots.iter().filter(on_own_address).collect();
+        if slots.is_empty() {
+            slots = self.slots.iter().filter(|slot| matches!(slot.bind, "::" | "[::]")).collect();
+        }
+        let dropped = |others: &[&BoundServer]| self.dropped.iter().chain(others).map(|bound| (*bound).clone()).collect();
+        let http: Vec<_> = slots.iter().filter(|slot| slot.protocol == Protocol::Http).collect();
+        let others = slots.iter().filter(|slot| slot.protocol != Protocol::Http).flat_map(|slot| &slot.servers);
+        let terminating: Vec<_> = others.clone().filter(|bound| bound.server().terminates_https()).collect();
+        let takes_all = terminating.iter().find(|bound| {
+            bound.server().hosts.iter().any(|pattern| host::split(pattern, "").1 == "*")
+        });
+        let not_http = |by: &BoundServer, others: &[&BoundServer], open| {
+            let istio_mutual = terminating.iter().any(|bound| bound.server().tls.is_some_and(|tls| tls.istio_mutual));
+            Listener::NotHttp { by: by.clone(), dropped: dropped(others), istio_mutual: istio_mutual && open, open }
+        };
+        match (http.as_slice(), takes_all) {
+            ([slot], None) => Listener::Http {
+                servers: slot.servers.iter().map(|bound| (*bound).clone()).collect(),
+                dropped: dropped(&[]),
+            },
+            // Two filter chains that match everything: Envoy refuses the listener.
+            ([slot, ..], Some(tls)) => not_http(tls, &slot.servers, false),
+            ([slot, other, ..], None) => not_http(other.servers[0], &slot.servers, false),
+            ([], _) => match (terminating.first(), others.clone().next()) {
+                (Some(by), _) => not_http(by, &[], true),
+                (None, Some(by)) => not_http(by, &[], false),
+                (None, None) => Listener::Closed,
+            },
+        }
+    }
+}
