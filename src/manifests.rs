@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::object::ObjectKey;
-use crate::syntax::{Node, line_column};
+use crate::syntax::Node;
 pub use locate::Located;
 
 /// The namespace of an object that names none, unless another is asked for.
@@ -36,6 +36,8 @@ pub struct ManifestObject {
     pub api_version: String,
     /// The path of its file as it was given or found; `stdin` for standard input.
     pub file: Arc<str>,
+    /// Found while its file is read, when that costs nothing.
+    line: u32,
     /// The whole file.
     pub text: Arc<str>,
     /// Its content; all spans refer to `text`.
@@ -106,10 +108,10 @@ impl ManifestObject {
         serde_json::Value::from(&self.node)
     }
 
-    /// The line at which it begins, from 1.
+    /// The line of the file at which it begins, from 1.
     #[must_use]
-    pub fn line(&self) -> u32 {
-        line_column(&self.text, self.node.span.start).0
+    pub const fn line(&self) -> u32 {
+        self.line
     }
 }
 

@@ -87,15 +87,55 @@ impl std::error::Error for SyntaxError {}
 
 /// Counts the line and the column, both from 1 and the column in characters, at which a byte of `text` stands.
 ///
-/// An offset past the end stands for the end, one inside a character for that character.
+/// An offset past the end stands for the end, one inside a character for that character. Reads the text up to there;
+/// for many places in one text make [`Lines`] once.
 #[must_use]
 pub fn line_column(text: &str, offset: usize) -> (u32, u32) {
-    let offset = text.floor_char_boundary(offset);
-    let before = &text[..offset];
+    let before = &text[..text.floor_char_boundary(offset)];
+    let line = before.bytes().filter(|byte| *byte == b'\n').count();
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let column = before[line_start..].chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    place(line, &before[line_start..])
+}
+
+/// Where the lines of a text begin.
+#[derive(Clone, Debug)]
+pub struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    /// Finds the lines of a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let behind_newlines =
+            text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(newline, _)| newline + 1);
+        Self { starts: std::iter::once(0).chain(behind_newlines).collect() }
+    }
+
+    /// As [`line_column`], for the text these are the lines of.
+    #[must_use]
+    pub fn line_column(&self, text: &str, offset: usize) -> (u32, u32) {
+        let before = &text[..text.floor_char_boundary(offset)];
+        let line = self.whole_lines_before(before.len());
+        let line_start = self.starts.get(line).copied().unwrap_or_default();
+        place(line, before.get(line_start..).unwrap_or_default())
+    }
+
+    /// The line alone, for which a long line need not be read.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> u32 {
+        place(self.whole_lines_before(offset), "").0
+    }
+
+    fn whole_lines_before(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+}
+
+/// Line and column of what comes after so many whole lines and this much of one.
+fn place(lines: usize, before: &str) -> (u32, u32) {
+    let saturate = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    (saturate(lines + 1), saturate(before.chars().count() + 1))
 }
 
 #[cfg(test)]
@@ -111,5 +151,11 @@ mod tests {
         assert_eq!(line_column(text, text.len()), (3, 1));
         assert_eq!(line_column(text, usize::MAX), (3, 1));
         assert_eq!(line_column(text, text.find('é').unwrap() + 1), (1, 4), "inside a character");
+        let lines = Lines::new(text);
+        for offset in 0..text.len() + 2 {
+            assert_eq!(lines.line_column(text, offset), line_column(text, offset), "{offset}");
+            assert_eq!(lines.line(offset), line_column(text, offset).0, "{offset}");
+        }
+        assert_eq!(Lines::new("").line_column("", 0), (1, 1));
     }
 }

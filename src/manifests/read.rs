@@ -1,11 +1,12 @@
 //! From a file's bytes to objects.
 
+use std::cell::OnceCell;
 use std::io;
 use std::sync::Arc;
 
 use super::{ManifestError, ManifestObject, Manifests, Note, Problem};
 use crate::object::{Kind, ObjectKey};
-use crate::syntax::{Node, Span, SyntaxError, Value, json, line_column, yaml};
+use crate::syntax::{Lines, Node, Span, SyntaxError, Value, json, line_column, yaml};
 
 /// The manifests read so far, and what was wrong.
 pub(super) struct Loading<'n> {
@@ -15,10 +16,17 @@ pub(super) struct Loading<'n> {
 }
 
 /// The file at hand.
-#[derive(Clone)]
 struct Source {
     file: Arc<str>,
     text: Arc<str>,
+    /// Found when the first place is wanted.
+    lines: OnceCell<Lines>,
+}
+
+impl Source {
+    fn lines(&self) -> &Lines {
+        self.lines.get_or_init(|| Lines::new(&self.text))
+    }
 }
 
 /// What an item of a typed list (`ConfigMapList`) leaves to its list to say.
@@ -56,7 +64,7 @@ impl<'n> Loading<'n> {
                 return;
             }
         };
-        let source = Source { file: file.into(), text: text.into() };
+        let source = Source { file: file.into(), text: text.into(), lines: OnceCell::new() };
         for document in documents(&source.text) {
             match document {
                 Ok(node) => self.document(&source, node, Inherited::default()),
@@ -123,27 +131,22 @@ impl<'n> Loading<'n> {
             Err((span, message)) => return self.problem(source, span.start, format!("{kind} {name}: {message}")),
         };
         let key = ObjectKey::new(kind, namespace, name);
-        let object = ManifestObject {
-            key: key.clone(),
-            api_version,
-            file: source.file.clone(),
-            text: source.text.clone(),
-            node,
-        };
-        let place = format!("{}:{}", object.file, object.line());
+        let line = source.lines().line(node.span.start);
+        let (file, text) = (source.file.clone(), source.text.clone());
+        let object = ManifestObject { key: key.clone(), api_version, file, line, text, node };
         if let Some(earlier) = self.manifests.objects.insert(key, object) {
-            let message = format!("{} is left aside: it comes again, at {place}", earlier.key);
-            self.manifests.notes.push(Note { line: Some(earlier.line()), file: earlier.file, message });
+            let message = format!("{} is left aside: it comes again, at {}:{line}", earlier.key, source.file);
+            self.manifests.notes.push(Note { file: earlier.file, line: Some(earlier.line), message });
         }
     }
 
     fn note(&mut self, source: &Source, span: Span, message: &str) {
-        let line = Some(line_column(&source.text, span.start).0);
+        let line = Some(source.lines().line(span.start));
         self.manifests.notes.push(Note { file: source.file.clone(), line, message: message.to_owned() });
     }
 
     fn problem(&mut self, source: &Source, offset: usize, message: String) {
-        let place = Some(line_column(&source.text, offset));
+        let place = Some(source.lines().line_column(&source.text, offset));
         self.problems.push(Problem { file: source.file.clone(), place, message });
     }
 }
