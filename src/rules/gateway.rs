@@ -185,7 +185,7 @@ declare_rule! {
     ///   selector: {istio: ingressgateway}
     ///   servers:
     ///   - port: {number: 80, name: http, protocol: HTTP}
-    ///     hosts: ["*.models.svc.cluster.local"]
+    ///     hosts: ["*.models", "*.models.svc.cluster.local"]
     ///   - port: {number: 8081, name: http-local, protocol: HTTP}
     ///     hosts: ["*"]
     /// ```
@@ -214,7 +214,7 @@ pub(super) fn missing(case: &Case<'_>, unrouted: &Unrouted, candidate: &Candidat
         Explanation::new(rule, message, candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()))
             .and(gateway.site(FieldPath::root()), "does not exist");
     for found in case.carrying_gateways(unrouted, &gateway.name).iter().take(2) {
-        explanation = explanation.remedy(case.name_gateway(&candidate.site, &found.key));
+        explanation = explanation.remedy(case.name_gateway(&candidate.site, &found.key, None));
     }
     let text = format!(
         "keep (or create first) {} with a server for {} on port {} of the pods",
@@ -278,16 +278,25 @@ pub(super) fn name_another(
     unrouted: &Unrouted,
     candidate: &Candidate,
 ) -> Explanation {
+    let service = case.is_at_knative().then_some(&unrouted.service);
+    if service.is_some_and(|service| !case.is_forwarded() && !case.is_destination(service)) {
+        // A direct call by way of a Service that KServe does not use: KServe's own requests would lose their gateway.
+        return explanation;
+    }
     match case.carrying_gateways(unrouted, &candidate.gateway.name).first() {
-        Some(found) => explanation.remedy(case.name_gateway(&candidate.site, &found.key)),
+        Some(found) => explanation.remedy(case.name_gateway(&candidate.site, &found.key, service)),
         None => explanation,
     }
 }
 
-/// Gives the Gateway the selector of the Service in front of the pods.
+/// Gives the Gateway the selector of the Service in front of the pods, where that is all it lacks.
 pub(super) fn select_pods(case: &Case<'_>, unrouted: &Unrouted, gateway: &IstioGateway) -> Option<Remedy> {
     let service = case.view().service(&unrouted.service.namespace, &unrouted.service.name).present()?;
-    (!service.selector.is_empty()).then(|| case.set_selector(&gateway.key, &service.selector))
+    let moved = IstioGateway { selector: service.selector.clone(), ..gateway.clone() };
+    let mends = service.selects_pods()
+        && case.is_used_by_way_of(&gateway.key, &unrouted.service)
+        && case.would_carry(moved, unrouted);
+    mends.then(|| case.set_selector(&gateway.key, &service.selector))
 }
 
 pub(super) fn other_port(
@@ -339,7 +348,8 @@ pub(super) fn at_other_port(
     let mut explanation = Explanation::new(rule, message, number, format!("listens on {}", listening(ports)))
         .and(target, format!("leads to port {}", unrouted.port))
         .and(candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()));
-    if let Some(number) = case.number_for(gateway, 0, unrouted) {
+    let may_move = case.is_used_by_way_of(&gateway.key, &unrouted.service);
+    if let Some(number) = case.number_for(gateway, 0, unrouted).filter(|_| may_move) {
         explanation = explanation.remedy(case.set_number(gateway, 0, number));
     }
     explanation = name_another(case, explanation, unrouted, candidate);

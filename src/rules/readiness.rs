@@ -161,7 +161,7 @@ pub(super) fn missing(case: &Case<'_>, gateway: &GatewayRef) -> Explanation {
     let message = format!("{} does not exist, and {} makes net-istio wait for it", object(&key), field(site));
     let explanation = Explanation::new(&GATEWAY_MISSING, message, site.clone(), quote::quoted(&gateway.to_string()))
         .and(key.site(FieldPath::root()), "does not exist")
-        .remedy(behind_service(case, &gateway.name).map(|found| case.name_gateway(site, &found)));
+        .remedy(behind_service(case, &gateway.name).map(|found| case.name_gateway(site, &found, None)));
     let text = format!("keep (or create first) {}", object(&key));
     explanation.remedy(remedy::by_hand(&key, text))
 }

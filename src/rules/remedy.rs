@@ -184,8 +184,9 @@ impl Case<'_> {
         Some(self.change(&site, say, |path| Patch::default().test(&entry.key("port"), port).add(path, target)))
     }
 
-    /// Names another Gateway in the field at `site`: KServe's, or an entry's in `config-istio`.
-    pub(super) fn name_gateway(&self, site: &Site, gateway: &ObjectKey) -> Remedy {
+    /// Names another Gateway in the field at `site`: KServe's, or an entry's in `config-istio`, there with the Service that
+    /// leads to it where it has to be another one too.
+    pub(super) fn name_gateway(&self, site: &Site, gateway: &ObjectKey, service: Option<&ObjectKey>) -> Remedy {
         if site.object == self.facts().kserve_config() {
             return self.set(site, &gateway.qualified_name());
         }
@@ -193,13 +194,23 @@ impl Case<'_> {
             let text = format!("name {} in {}", object(gateway), object(&site.object));
             return by_hand(&site.object, text);
         };
-        self.rewrite_entry(entry, site, gateway, &entry.service)
+        let moved = service.filter(|service| !self.is_host_of(service, &entry.service));
+        let host = moved.map_or_else(|| entry.service.clone(), |service| self.host_of(service));
+        let beside = moved.map(|service| format!(" and {}", object(service))).unwrap_or_default();
+        self.rewrite_entry(entry, site, gateway, &host, &beside)
     }
 
     /// Makes an entry of `config-istio` name a Gateway and a Service.
-    fn rewrite_entry(&self, entry: &GatewayEntry, site: &Site, gateway: &ObjectKey, service: &str) -> Remedy {
+    fn rewrite_entry(
+        &self,
+        entry: &GatewayEntry,
+        site: &Site,
+        gateway: &ObjectKey,
+        service: &str,
+        beside: &str,
+    ) -> Remedy {
         let config = &site.object;
-        let text_of = |site: &Site| format!("name {} in {}", object(gateway), field(site));
+        let text_of = |site: &Site| format!("name {}{beside} in {}", object(gateway), field(site));
         if entry.line.is_some() {
             // An entry of a list: its name and its namespace, in one text.
             let at = Site { object: config.clone(), path: entry.path.clone(), line: entry.line };
@@ -207,7 +218,8 @@ impl Case<'_> {
             let patch = text_patch(self.view(), &at, |held, way| {
                 let field = |name: &str| way.iter().cloned().chain([Segment::Key(name.into())]).collect::<Vec<_>>();
                 let named = edit::set(held, &field("name"), &gateway.name)?;
-                edit::set(&named, &field("namespace"), &gateway.namespace)
+                let placed = edit::set(&named, &field("namespace"), &gateway.namespace)?;
+                if service == entry.service { Some(placed) } else { edit::set(&placed, &field("service"), service) }
             });
             return patched(at.object.clone(), text_of(&at), patch);
         }
@@ -237,7 +249,7 @@ impl Case<'_> {
         };
         let prefix = if key.starts_with("local-") { "local-gateway" } else { "gateway" };
         let renamed = FieldPath(parent.to_vec()).key(format!("{prefix}.{}.{}", gateway.namespace, gateway.name));
-        let text = format!("rename {} to {}", field(&at), renamed);
+        let text = format!("rename {} to {}{}", field(&at), renamed, beside.replacen(" and", " with", 1));
         let patch = Patch::default().test(&at.path, &*held).remove(&at.path).add(&renamed, service);
         patched(at.object, text, Some(patch))
     }

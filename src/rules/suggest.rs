@@ -6,11 +6,13 @@ use super::case::Case;
 use crate::data_plane::endpoints::{Endpoints, connect};
 use crate::data_plane::host;
 use crate::data_plane::listener::{BoundServer, GatewayPods, Listener};
+use crate::model::Object;
 use crate::model::istio_config::GatewayEntry;
 use crate::model::istio_gateway::IstioGateway;
 use crate::model::names::GatewayRef;
 use crate::model::service::Service;
 use crate::model::workload::Pods;
+use crate::object::{Kind, ObjectKey};
 use crate::view::{Lookup, View};
 use crate::walk::{ClusterFacts, Hop, Unrouted};
 
@@ -48,13 +50,26 @@ impl Case<'_> {
         let Some(on_pods) = self.gateways_on(&unrouted.pods) else { return Vec::new() };
         let Listener::Http { servers, .. } = on_pods.listener(unrouted.port) else { return Vec::new() };
         let mut gateways: Vec<Arc<IstioGateway>> = Vec::new();
-        for bound in servers.iter().filter(|bound| carries(bound, &unrouted.host, &unrouted.namespace)) {
+        let public = if self.is_external() { Vec::new() } else { self.public_gateways() };
+        let suits = |bound: &&BoundServer| {
+            carries(bound, &unrouted.host, &unrouted.namespace) && !public.contains(&bound.gateway.key)
+        };
+        for bound in servers.iter().filter(suits) {
             if !gateways.iter().any(|known| known.key == bound.gateway.key) {
                 gateways.push(bound.gateway.clone());
             }
         }
         gateways.sort_by_key(|gateway| distance(&gateway.key.name, wanted));
         gateways
+    }
+
+    /// The Gateways that are open to the outside: routes for the inside do not belong there.
+    fn public_gateways(&self) -> Vec<ObjectKey> {
+        let key = |gateway: GatewayRef| ObjectKey::new(Kind::IstioGateway, gateway.namespace, gateway.name);
+        let ingress =
+            self.walker.configuration.kserve().map(|kserve| GatewayRef::resolve(&kserve.ingress_gateway.value, ""));
+        let external = self.walker.configuration.istio().map(|istio| istio.external.as_slice()).unwrap_or_default();
+        ingress.into_iter().chain(external.iter().map(|entry| entry.gateway.clone())).map(key).collect()
     }
 
     /// The Services whose port 80 leads to a plaintext listener of a Gateway, the most alike name first.
@@ -75,6 +90,48 @@ impl Case<'_> {
             .collect();
         alike.sort_by_key(|(distance, _)| *distance);
         alike.into_iter().next().map(|(_, service)| service)
+    }
+
+    /// Whether everybody who uses a Gateway comes to it by one Service, so that moving it there moves nobody else away.
+    pub(super) fn is_used_by_way_of(&self, gateway: &ObjectKey, service: &ObjectKey) -> bool {
+        let is_this =
+            |reference: &GatewayRef| *reference.namespace == *gateway.namespace && *reference.name == *gateway.name;
+        let mut hosts = Vec::new();
+        let kserve = self.walker.configuration.kserve().filter(|kserve| !kserve.disable_virtual_host.value);
+        if let Some(kserve) = kserve
+            && is_this(&GatewayRef::resolve(&kserve.local_gateway.value, ""))
+        {
+            hosts.push(&kserve.local_gateway_service.value);
+        }
+        let local = self.walker.configuration.istio().map(|istio| istio.local.as_slice()).unwrap_or_default();
+        for entry in local.iter().filter(|entry| is_this(&entry.gateway)) {
+            hosts.push(&entry.service);
+            hosts.extend(kserve.map(|kserve| &kserve.knative_local_gateway_service.value));
+        }
+        hosts.into_iter().all(|host| self.is_host_of(service, host))
+    }
+
+    /// Whether KServe forwards to this Service, or to none.
+    pub(super) fn is_destination(&self, service: &ObjectKey) -> bool {
+        self.walker.configuration.kserve().is_none_or(|kserve| {
+            kserve.disable_virtual_host.value || self.is_host_of(service, &kserve.knative_local_gateway_service.value)
+        })
+    }
+
+    /// Whether a host names this Service.
+    pub(super) fn is_host_of(&self, service: &ObjectKey, host: &str) -> bool {
+        host.strip_suffix('.').unwrap_or(host) == self.host_of(service)
+    }
+
+    /// Whether a Gateway, changed, would carry the route where it is missing.
+    pub(super) fn would_carry(&self, changed: IstioGateway, unrouted: &Unrouted) -> bool {
+        let key = changed.key.clone();
+        let view = self.view().fork().with(key.clone(), Some(Object::IstioGateway(Arc::new(changed))));
+        let on_pods = GatewayPods::of(&view, &unrouted.pods, self.facts().scope_gateways_to_namespace).present();
+        let Some(Listener::Http { servers, .. }) = on_pods.map(|on_pods| on_pods.listener(unrouted.port)) else {
+            return false;
+        };
+        servers.iter().any(|bound| bound.gateway.key == key && carries(bound, &unrouted.host, &unrouted.namespace))
     }
 
     /// The Gateways on some pods.
@@ -99,14 +156,7 @@ impl Case<'_> {
             let mut tried = gateway.clone();
             let Some(changed) = tried.servers.get_mut(server) else { return false };
             changed.number = *number;
-            let key = tried.key.clone();
-            let view = self.view().fork().with(key, Some(crate::model::Object::IstioGateway(Arc::new(tried))));
-            let on_pods = GatewayPods::of(&view, &unrouted.pods, self.facts().scope_gateways_to_namespace).present();
-            on_pods.is_some_and(|on_pods| {
-                on_pods
-                    .servers_of(&gateway.key.namespace, &gateway.key.name)
-                    .any(|bound| bound.index == server && bound.port == unrouted.port)
-            })
+            self.would_carry(tried, unrouted)
         })
     }
 }

@@ -121,8 +121,9 @@ fn consequences(snapshot: &Snapshot, change: &Change, old: Option<&Value>, new: 
     let (was, is) = (Configuration::of(&before, &facts), Configuration::of(&after, &facts));
     let walker = |view, configuration| Walker { view, configuration, facts: &facts };
     let mut found = rules::consequences(&walker(&before, &was), &walker(&after, &is), &change.key);
-    let example = |object: Option<&Value>| object?["data"]["_example"].as_str().map(str::to_owned);
-    found.extend(rules::example_edit(&change.key, example(old).as_deref(), example(new).as_deref()));
+    if let (Some(old), Some(new), Kind::ConfigMap) = (old, new, change.key.kind) {
+        found.extend(rules::example_edit(&change.key, &old["data"], &new["data"]));
+    }
     found
 }
 

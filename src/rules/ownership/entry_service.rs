@@ -44,15 +44,27 @@ declare_rule! {
     ///       service: custom-local-gateway.istio-system.svc.cluster.local
     /// ```
     ///
+    /// Another Service in front of the same pods and port belongs to them as well:
+    ///
     /// ```yaml good
+    /// apiVersion: v1
+    /// kind: Service
+    /// metadata:
+    ///   name: ml-gateway
+    ///   namespace: istio-system
+    ///   labels: {experimental.istio.io/disable-gateway-port-translation: "true"}
+    /// spec:
+    ///   selector: {app: istio-ingressgateway}
+    ///   ports: [{name: http, port: 80, targetPort: 8081}]
+    /// ---
     /// apiVersion: v1
     /// kind: ConfigMap
     /// metadata: {name: config-istio, namespace: knative-serving}
     /// data:
     ///   local-gateways: |
-    ///     - name: custom-local-gateway
-    ///       namespace: istio-system
-    ///       service: custom-local-gateway.istio-system.svc.cluster.local
+    ///     - name: knative-local-gateway
+    ///       namespace: knative-serving
+    ///       service: ml-gateway.istio-system.svc.cluster.local
     /// ```
     pub(in crate::rules) ENTRY_SERVICE_ELSEWHERE = 503 "entry-service-elsewhere" {
         summary: "An entry of local-gateways names a Gateway and a Service that do not belong together",

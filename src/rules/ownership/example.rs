@@ -1,7 +1,9 @@
 //! PL505.
 
+use serde_json::Value;
+
 use crate::finding::{Affected, Finding};
-use crate::object::{FieldPath, Kind, ObjectKey};
+use crate::object::{FieldPath, ObjectKey};
 use crate::rules::case::object;
 use crate::rules::declare::declare_rule;
 use crate::rules::remedy;
@@ -62,11 +64,15 @@ declare_rule! {
     }
 }
 
-/// Notes that a write changes nothing but the documentation in a ConfigMap. The values are those of `data._example` before
-/// and after; a caller asks where nothing else of `data` differs.
+/// Notes that a write changes nothing of a ConfigMap but the documentation in it. The values are its `data` before and after.
 #[must_use]
-pub fn example_edit(changed: &ObjectKey, before: Option<&str>, after: Option<&str>) -> Option<Finding> {
-    if changed.kind != Kind::ConfigMap || before == after || after.is_none() {
+pub fn example_edit(changed: &ObjectKey, before: &Value, after: &Value) -> Option<Finding> {
+    let configuration = |data: &Value| -> Vec<(String, Value)> {
+        let keys = data.as_object().into_iter().flatten().filter(|(key, _)| key.as_str() != EXAMPLE_KEY);
+        keys.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let example = after.get(EXAMPLE_KEY)?;
+    if before.get(EXAMPLE_KEY) == Some(example) || configuration(before) != configuration(after) {
         return None;
     }
     let site = changed.site(FieldPath::of("data").key(EXAMPLE_KEY));
