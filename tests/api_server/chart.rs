@@ -1,8 +1,11 @@
 //! Proves the chart: what it renders, what an API server makes of that, and how a release lives and ends.
 
+//mod access;
+mod alerts;
 mod certificate_files;
 mod cluster;
 mod configuration;
+mod container;
 mod dry_run;
 mod reach;
 mod release;

@@ -1,0 +1,112 @@
+//! The chart grants what the live source says it reads, and nothing else.
+
+use std::collections::BTreeSet;
+
+use plumbline::cluster::{ACCESS, Access, Reach};
+use serde_json::Value;
+
+use super::cluster::{NAMESPACE, cluster};
+use super::rendering::Rendering;
+
+/// One verb on one resource, of one name or of any.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Right {
+    group: String,
+    resource: String,
+    name: Option<String>,
+    verb: String,
+}
+
+#[test]
+fn by_default_all_that_is_read_may_be_read_in_every_namespace() {
+    let rendering = Rendering::of("plumbline", &[]);
+    let granted = granted(&rendering.only("ClusterRole"));
+
+    assert_eq!(granted, rights(ACCESS.iter()));
+    assert!(!rendering.text().contains("kind: Role\n"));
+}
+
+#[test]
+fn what_is_read_in_one_namespace_can_be_granted_there_alone() {
+    let values = "rbac.knativeRole=true,namespaces.knative=serverless";
+    let rendering = Rendering::of("plumbline", &["--set", values]);
+    let role = rendering.only("Role");
+    let reaching = |reach| ACCESS.iter().filter(move |access| access.reach == reach);
+
+    assert_eq!(granted(&rendering.only("ClusterRole")), rights(reaching(Reach::Cluster)));
+    assert_eq!(granted(&role), rights(reaching(Reach::KnativeNamespace)));
+    assert_eq!(role["metadata"]["namespace"], "serverless");
+}
+
+#[test]
+fn the_service_account_of_the_pods_has_these_rights_and_no_others() {
+    let rendering = Rendering::of("access", &["--set", "rbac.knativeRole=true"]);
+    let bindings = rendering.objects().into_iter().filter(|object| {
+        ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"].contains(&object["kind"].as_str().unwrap())
+    });
+    let manifests: Vec<_> = bindings.map(|object| object.to_string()).collect();
+    cluster().apply(&manifests.join("\n---\n"), &[]).expect_success();
+    let pod = &rendering.only("Deployment")["spec"]["template"]["spec"];
+    let account = format!("system:serviceaccount:{NAMESPACE}:{}", pod["serviceAccountName"].as_str().unwrap());
+    let may = |verb: &str, what: &str, namespace: &str| {
+        let args = ["auth", "can-i", verb, what, "--namespace", namespace, "--as", &account, "--quiet"];
+        cluster().kubectl(&args).status.success()
+    };
+
+    for (verb, what, namespace, expected) in [
+        ("get", "configmaps/config-istio", "knative-serving", true),
+        ("get", "configmaps/config-istio", "kserve", false),
+        ("get", "configmaps/config-features", "knative-serving", false),
+        ("get", "configmaps/inferenceservice-config", "kserve", true),
+        ("list", "configmaps", "kserve", false),
+        ("get", "secrets", NAMESPACE, false),
+        ("watch", "gateways.networking.istio.io", "istio-system", true),
+        ("update", "gateways.networking.istio.io", "istio-system", false),
+        ("list", "pods", "istio-system", true),
+        ("get", "pods", "istio-system", false),
+    ] {
+        assert_eq!(may(verb, what, namespace), expected, "{verb} {what} in {namespace}");
+    }
+    cluster().kubectl_with_input(crate::control_plane::User::Admin, &["delete", "-f", "-"], &manifests.join("\n---\n")).expect_success();
+}
+
+fn rights<'a>(declared: impl Iterator<Item = &'a Access>) -> BTreeSet<Right> {
+    let of_one = |access: &Access| {
+        let names = if access.names.is_empty() { vec![None] } else { access.names.iter().copied().map(Some).collect() };
+        let (group, resource) = (access.kind.group().to_owned(), access.kind.plural().to_owned());
+        all(&[group], &[resource], &names, access.verbs)
+    };
+    declared.flat_map(of_one).collect()
+}
+
+fn granted(role: &Value) -> BTreeSet<Right> {
+    let strings = |list: &Value| -> Vec<String> {
+        list.as_array().into_iter().flatten().map(|item| item.as_str().unwrap().to_owned()).collect()
+    };
+    let of_one = |rule: &Value| {
+        let names = strings(&rule["resourceNames"]);
+        let names = if names.is_empty() { vec![None] } else { names.iter().map(|name| Some(name.as_str())).collect() };
+        let verbs = strings(&rule["verbs"]);
+        let verbs: Vec<_> = verbs.iter().map(String::as_str).collect();
+        all(&strings(&rule["apiGroups"]), &strings(&rule["resources"]), &names, &verbs)
+    };
+    role["rules"].as_array().unwrap().iter().flat_map(of_one).collect()
+}
+
+/// Every combination, as RBAC reads a rule.
+fn all(groups: &[String], resources: &[String], names: &[Option<&str>], verbs: &[&str]) -> Vec<Right> {
+    let mut rights = Vec::new();
+    for group in groups {
+        for resource in resources {
+            for name in names {
+                rights.extend(verbs.iter().map(|verb| Right {
+                    group: group.clone(),
+                    resource: resource.clone(),
+                    name: name.map(str::to_owned),
+                    verb: (*verb).to_owned(),
+                }));
+            }
+        }
+    }
+    rights
+}

@@ -1,0 +1,53 @@
+//! The alerts ask for metrics that plumbline has.
+
+use plumbline::metrics::{KindLabel, Metrics, ReviewLabels};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::rendering::Rendering;
+
+#[test]
+fn alerts_rest_on_metrics_that_exist() {
+    let rule = Rendering::of("plumbline", &["--set", "prometheusRule.enabled=true"]).only("PrometheusRule");
+    let alerts = rule["spec"]["groups"][0]["rules"].as_array().unwrap();
+    let expressions = alerts.iter().map(|alert| alert["expr"].as_str().unwrap());
+    let used: BTreeSet<_> = expressions.flat_map(metrics_in).collect();
+
+    let page = page_with_everything();
+    let names: BTreeSet<_> = page.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
+    assert!(used.len() >= 6, "{used:?}");
+    for metric in used {
+        assert!(names.contains(metric), "{metric} is not on the page\n{page}");
+    }
+}
+
+#[test]
+fn alerts_ask_for_the_series_of_this_release() {
+    let rule = Rendering::of("blue", &["--set", "prometheusRule.enabled=true"]).only("PrometheusRule");
+
+    for alert in rule["spec"]["groups"][0]["rules"].as_array().unwrap() {
+        let expression = alert["expr"].as_str().unwrap();
+        let selectors = expression.matches('{').count();
+        assert!(selectors > 0, "{expression}");
+        assert_eq!(expression.matches(r#"job="blue-plumbline", namespace="plumbline"}"#).count(), selectors);
+    }
+}
+
+fn metrics_in(expression: &str) -> impl Iterator<Item = &str> {
+    let words = expression.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words.filter(|word| word.starts_with("plumbline_"))
+}
+
+/// A series appears on the page with its first event only.
+fn page_with_everything() -> String {
+    let metrics = Metrics::new();
+    let labels = ReviewLabels { kind: KindLabel(None), operation: "CREATE", verdict: "allow", dry_run: false };
+    metrics.verdict(&labels);
+    metrics.took(Duration::from_millis(1));
+    metrics.fault("internal");
+    metrics.refused("queue");
+    metrics.handshake_failed("certificate_refused");
+    metrics.certificate_loaded(0);
+    metrics.certificate_refused();
+    metrics.page().unwrap()
+}
