@@ -9,6 +9,7 @@
 )]
 
 mod certificates;
+mod changes;
 mod chart;
 mod control_plane;
 mod harness;

@@ -16,6 +16,15 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// What the client printed.
     ///
     /// # Panics
@@ -46,6 +55,11 @@ impl ControlPlane {
     /// Runs `kubectl` as some user.
     pub(crate) fn kubectl_as(&self, user: User, args: &[&str]) -> Output {
         self.run("kubectl", user, args, "")
+    }
+
+    /// Runs `kubectl` as some user with a command for `kubectl edit`, which gets the name of a file.
+    pub(crate) fn kubectl_with_editor(&self, user: User, args: &[&str], editor: &str) -> Output {
+        Output::of(self.client("kubectl", user, args).env("KUBE_EDITOR", editor).env("TMPDIR", self.scratch.path("")))
     }
 
     /// Runs `kubectl` as some user with `input` as its standard input.
@@ -92,19 +106,17 @@ impl ControlPlane {
     }
 
     fn run(&self, program: &str, user: User, args: &[&str], input: &str) -> Output {
-        let output = Command::new(self.assets.program(program))
+        Output::of(self.client(program, user, args).stdin(input_file(input)))
+    }
+
+    fn client(&self, program: &str, user: User, args: &[&str]) -> Command {
+        let mut command = Command::new(self.assets.program(program));
+        command
             .args(args)
             .env("KUBECONFIG", self.kubeconfig(user))
             // Clients cache what an API server serves by its address, and another run may have had this one.
-            .env("HOME", self.scratch.path("home"))
-            .stdin(input_file(input))
-            .output()
-            .unwrap();
-        Output {
-            status: output.status,
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+            .env("HOME", self.scratch.path("home"));
+        command
     }
 }
 

@@ -1,0 +1,129 @@
+//! Istio's Gateways.
+
+use super::admits::admits;
+use super::change::{Change, INGRESS_GATEWAY, LOCAL_GATEWAY};
+use super::refuses::{Because, refuses};
+
+#[test]
+fn the_local_gateway_is_kept() {
+    let hosts =
+        "    - \"*.online-serving\"\n    - \"*.online-serving.svc\"\n    - \"*.online-serving.svc.cluster.local\"\n";
+    refuses(&[
+        (
+            "hosts of another namespace",
+            LOCAL_GATEWAY.with("*.online-serving.svc.cluster.local", "*.other.svc.cluster.local"),
+            Because("PL1", "L4"),
+        ),
+        (
+            "the short hosts alone",
+            LOCAL_GATEWAY.with("    - \"*.online-serving.svc.cluster.local\"\n", ""),
+            Because("PL1", "L4"),
+        ),
+        (
+            "the short host, by which a transformer calls its predictor",
+            LOCAL_GATEWAY.with("    - \"*.online-serving\"\n", ""),
+            Because("PL1", "L7"),
+        ),
+        ("one namespace of two", LOCAL_GATEWAY.with(hosts, ""), Because("PL1", "L4")),
+        (
+            "hosts for routes of another namespace",
+            LOCAL_GATEWAY.with("*.online-serving.svc.cluster.local", "istio-system/*.online-serving.svc.cluster.local"),
+            Because("PL1", "L4"),
+        ),
+        (
+            "hosts in upper case",
+            LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "*.RISK.svc.cluster.local"),
+            Because("PL1", "L4"),
+        ),
+        (
+            "a selector with a typing error",
+            LOCAL_GATEWAY.with("app: custom-local-gateway", "app: custom-local-gatewey"),
+            Because("PL1", "L3"),
+        ),
+        (
+            "a selector of other pods",
+            LOCAL_GATEWAY.with("app: custom-local-gateway", "istio: ingressgateway"),
+            Because("PL1", "L3"),
+        ),
+        ("another port", LOCAL_GATEWAY.with("number: 80", "number: 8081"), Because("PL1", "L3")),
+        ("TCP", LOCAL_GATEWAY.with("protocol: HTTP", "protocol: TCP"), Because("PL1", "L")),
+        (
+            "TLS",
+            LOCAL_GATEWAY
+                .with("protocol: HTTP", "protocol: HTTPS")
+                .and("    hosts:", "    tls: {mode: SIMPLE, credentialName: local}\n    hosts:"),
+            Because("PL1", "L"),
+        ),
+        (
+            "a redirect to HTTPS",
+            LOCAL_GATEWAY.with("    hosts:", "    tls: {httpsRedirect: true}\n    hosts:"),
+            Because("PL1", "L4"),
+        ),
+        ("its deletion", LOCAL_GATEWAY.deleted(), Because("PL1", "L")),
+    ]);
+}
+
+#[test]
+fn the_gateway_to_the_outside_is_kept() {
+    refuses(&[
+        ("hosts of the cluster alone", INGRESS_GATEWAY.with("\"*\"", "\"*.svc.cluster.local\""), Because("PL2", "E2")),
+        ("hosts of another domain", INGRESS_GATEWAY.with("\"*\"", "\"*.example.org\""), Because("PL2", "E2")),
+        ("hosts for routes of its own namespace", INGRESS_GATEWAY.with("\"*\"", "\"./*\""), Because("PL2", "E2")),
+        (
+            "a selector with a label that the pods lack",
+            INGRESS_GATEWAY.with("istio: ingressgateway", "istio: ingressgateway\n    team: platform"),
+            Because("PL2", "E"),
+        ),
+        ("another port", INGRESS_GATEWAY.with("number: 80", "number: 8080"), Because("PL2", "E")),
+        (
+            "a redirect to HTTPS",
+            INGRESS_GATEWAY.with("    hosts:", "    tls: {httpsRedirect: true}\n    hosts:"),
+            Because("PL2", "E"),
+        ),
+        ("its deletion", INGRESS_GATEWAY.deleted(), Because("PL2", "E")),
+    ]);
+}
+
+#[test]
+fn a_gateway_may_say_the_same_in_other_words() {
+    let all_hosts = "    - \"*.online-serving\"\n    - \"*.online-serving.svc\"\n    - \"*.online-serving.svc.cluster.local\"\n    - \"*.risk\"\n    - \"*.risk.svc\"\n    - \"*.risk.svc.cluster.local\"\n";
+    admits(&[
+        ("v1beta1", LOCAL_GATEWAY.with("istio.io/v1", "istio.io/v1beta1").and("  selector:", "  selector: ")),
+        ("any host", LOCAL_GATEWAY.with(all_hosts, "    - \"*\"\n")),
+        ("any host of any namespace", LOCAL_GATEWAY.with(all_hosts, "    - \"*/*\"\n")),
+        ("a namespace in front of a host", LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "risk/*.risk.svc.cluster.local")),
+        ("any namespace in front of a host", LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "*/*.risk.svc.cluster.local")),
+        ("more hosts", LOCAL_GATEWAY.with("    hosts:\n", "    hosts:\n    - models.example.org\n")),
+        ("hosts in another order", LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "*.swapped").and("\"*.risk\"", "\"*.risk.svc.cluster.local\"").and("*.swapped", "*.risk")),
+        ("a host that nobody needs", LOCAL_GATEWAY.with("    - \"*.risk.svc\"\n", "")),
+        ("GRPC", LOCAL_GATEWAY.with("protocol: HTTP", "protocol: GRPC")),
+        ("http", LOCAL_GATEWAY.with("protocol: HTTP", "protocol: http")),
+        ("another name of the port", LOCAL_GATEWAY.with("name: http\n", "name: http-models\n")),
+        ("another label of the same pods", LOCAL_GATEWAY.with("app: custom-local-gateway", "istio: custom-local-gateway")),
+        ("labels and annotations", LOCAL_GATEWAY.with("  namespace:", "  labels: {team: platform}\n  annotations: {example.com/owner: platform}\n  namespace:")),
+        ("one more server", LOCAL_GATEWAY.with("  servers:\n", "  servers:\n  - port: {number: 8443, name: tls, protocol: TLS}\n    tls: {mode: PASSTHROUGH}\n    hosts: [secure.example.org]\n")),
+        ("hosts by domain and cluster", INGRESS_GATEWAY.with("\"*\"", "\"*.example.com\"\n    - \"*.svc.cluster.local\"")),
+    ]);
+}
+
+#[test]
+fn other_gateways_may_come_and_go() {
+    let equivalent = LOCAL_GATEWAY.text().replacen("name: custom-local-gateway", "name: models", 1);
+    let elsewhere = equivalent.replacen("namespace: istio-system", "namespace: risk", 1);
+    let of_other_pods = equivalent.replace("app: custom-local-gateway", "istio: eastwestgateway");
+    let of_the_gateway_api = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: custom-local-gateway, namespace: istio-system}
+spec:
+  gatewayClassName: istio
+  listeners:
+  - {name: http, port: 80, protocol: HTTP}
+";
+    admits(&[
+        ("the same once more", Change::Create(equivalent)),
+        ("the same in another namespace", Change::Create(elsewhere)),
+        ("a Gateway of other pods", Change::Create(of_other_pods)),
+        ("a Gateway of the Gateway API", Change::Create(of_the_gateway_api.to_owned())),
+    ]);
+}
