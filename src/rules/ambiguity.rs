@@ -12,7 +12,7 @@ pub(super) use unproven::UNPROVEN;
 
 use std::collections::BTreeSet;
 
-use crate::data_plane::endpoints::{Endpoints, connect, resolve};
+use crate::data_plane::endpoints::{Caller, Endpoints, connect, resolve};
 use crate::data_plane::listener::GatewayPods;
 use crate::finding::Finding;
 use crate::model::names::GatewayRef;
@@ -48,13 +48,13 @@ fn gateway_pods(walker: &Walker<'_, '_>) -> Vec<Pods> {
     let named = [&kserve.local_gateway_service.value, &kserve.knative_local_gateway_service.value];
     let local = walker.configuration.istio().map(|istio| istio.local.as_slice()).unwrap_or_default();
     let hosts = named.into_iter().chain(local.iter().map(|entry| &entry.service)).collect::<BTreeSet<_>>();
-    let by_host = hosts.into_iter().filter_map(|host| resolve(walker.view, host, &walker.facts.cluster_domain).ok());
+    let by_host = hosts.into_iter().filter_map(|host| resolve(walker.view, host, &walker.facts.cluster_domain, Caller::Client).ok());
     let ingress = GatewayRef::resolve(&kserve.ingress_gateway.value, "");
     let public = walker.view.gateway(&ingress.namespace, &ingress.name).present();
     let by_selector = public.into_iter().flat_map(|gateway| walker.view.services_selecting(&gateway.selector));
     let mut found: Vec<Pods> = Vec::new();
     for service in by_host.chain(by_selector) {
-        let Endpoints::Pods { pods, .. } = connect(walker.view, &service, 80) else { continue };
+        let Endpoints::Pods { pods, .. } = connect(walker.view, &service, 80, Caller::Client) else { continue };
         for (pods, _) in pods {
             if !found.iter().any(|known| (&known.labels, &known.namespace) == (&pods.labels, &pods.namespace)) {
                 found.push(pods);

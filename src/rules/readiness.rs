@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::case::{Case, Explanation, field, hosts, object};
 use super::declare::declare_rule;
 use super::remedy;
-use crate::data_plane::endpoints::{Endpoints, connect, resolve};
+use crate::data_plane::endpoints::{Caller, Endpoints, connect, resolve};
 use crate::model::istio_gateway::IstioGateway;
 use crate::model::names::GatewayRef;
 use crate::object::{FieldPath, Kind, ObjectKey};
@@ -169,8 +169,8 @@ pub(super) fn missing(case: &Case<'_>, gateway: &GatewayRef) -> Explanation {
 /// The Gateway with the likeliest name on the pods behind the entry's own Service.
 fn behind_service(case: &Case<'_>, wanted: &str) -> Option<ObjectKey> {
     let entry = case.entry_at(&case.broken.site)?;
-    let service = resolve(case.view(), &entry.service, &case.facts().cluster_domain).ok()?;
-    let Endpoints::Pods { pods, .. } = connect(case.view(), &service, 80) else { return None };
+    let service = resolve(case.view(), &entry.service, &case.facts().cluster_domain, Caller::Client).ok()?;
+    let Endpoints::Pods { pods, .. } = connect(case.view(), &service, 80, Caller::Client) else { return None };
     let (pods, port) = pods.first()?;
     let on_pods = case.gateways_on(pods)?;
     let here = on_pods.servers().iter().filter(|bound| bound.port == *port);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::case::Case;
-use crate::data_plane::endpoints::{Endpoints, connect};
+use crate::data_plane::endpoints::{Caller, Endpoints, connect};
 use crate::data_plane::host;
 use crate::data_plane::listener::{BoundServer, GatewayPods, Listener};
 use crate::model::Object;
@@ -163,7 +163,7 @@ impl Case<'_> {
 
 /// Whether a Service's port 80 leads to a plaintext listener of a Gateway, on all of its pods.
 pub(super) fn leads_to(view: &View<'_>, facts: &ClusterFacts, service: &Arc<Service>, gateway: &IstioGateway) -> bool {
-    let Endpoints::Pods { pods, .. } = connect(view, service, HTTP_PORT) else { return false };
+    let Endpoints::Pods { pods, .. } = connect(view, service, HTTP_PORT, Caller::Client) else { return false };
     pods.iter().all(|(pods, port)| {
         let on_pods = GatewayPods::of(view, pods, facts.scope_gateways_to_namespace).present();
         let Some(Listener::Http { servers, .. }) = on_pods.map(|on_pods| on_pods.listener(*port)) else { return false };

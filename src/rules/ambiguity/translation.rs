@@ -75,7 +75,7 @@ pub(super) fn conflicts(place: &Place<'_>) -> Vec<Finding> {
     for bound in place.on_pods.servers() {
         let (number, Some(winner)) = (bound.server().number, &bound.translated_by) else { continue };
         for other in translating.iter().filter(|other| other.key != winner.key) {
-            let target = other.tcp_port(number).and_then(|(_, port)| place.pods.resolve(&port.target));
+            let target = other.tcp_port(number).and_then(|(_, port)| place.pods.target_of(port));
             let Some(target) = target.filter(|target| *target != bound.port) else { continue };
             if seen.insert((number, other.key.clone())) {
                 findings.push(finding(place, number, (winner, bound.port), (other, target)));

@@ -1,6 +1,6 @@
 //! PL503.
 
-use crate::data_plane::endpoints::{Endpoints, connect, resolve};
+use crate::data_plane::endpoints::{Caller, Endpoints, connect, resolve};
 use crate::finding::Finding;
 use crate::model::istio_config::GatewayEntry;
 use crate::model::istio_gateway::IstioGateway;
@@ -89,9 +89,9 @@ pub(super) fn elsewhere(walker: &Walker<'_, '_>) -> Vec<Finding> {
 
 fn check(walker: &Walker<'_, '_>, entry: &GatewayEntry) -> Option<Finding> {
     let gateway = walker.view.gateway(&entry.gateway.namespace, &entry.gateway.name).present()?;
-    let service = resolve(walker.view, &entry.service, &walker.facts.cluster_domain).ok()?;
+    let service = resolve(walker.view, &entry.service, &walker.facts.cluster_domain, Caller::Client).ok()?;
     // Without pods nothing is provable here; whether the Service has any is another question.
-    if !matches!(connect(walker.view, &service, 80), Endpoints::Pods { .. })
+    if !matches!(connect(walker.view, &service, 80, Caller::Client), Endpoints::Pods { .. })
         || leads_to(walker.view, walker.facts, &service, &gateway)
     {
         return None;
