@@ -12,7 +12,7 @@
 //!
 //! * **object**, **syntax**, **model**: what is read of each object, as its controller reads it.
 //! * **view**, **population**, **cohort**: a cluster with a change laid over it, and whom it concerns.
-//! * **data_plane**, **walk**: where one request goes, hop by hop.
+//! * **`data_plane`**, **walk**: where one request goes, hop by hop.
 //! * **operator**: what the Knative operator would make of a KnativeServing.
 //! * **engine**, **rules**, **finding**, **quote**: what a change breaks, and how to say it.
 //! * **gather**, **cluster**, **manifests**: where objects come from.

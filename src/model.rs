@@ -2,7 +2,7 @@
 //!
 //! Two versions of an object whose models are equal cannot lead to different verdicts; the webhook answers such a write
 //! at once. Parsing is lenient where the API server has validated already, and exactly as strict as the controller that
-//! reads the value where it has not (the texts inside ConfigMaps).
+//! reads the value where it has not (the texts inside `ConfigMaps`).
 
 pub mod config_map;
 pub mod domain_config;
@@ -87,7 +87,7 @@ pub enum Object {
     Service(Arc<Service>),
     /// A Pod.
     Pod(Arc<Pod>),
-    /// A Deployment, DaemonSet or StatefulSet.
+    /// A Deployment, `DaemonSet` or `StatefulSet`.
     Workload(Arc<Workload>),
     /// A Namespace.
     Namespace(Arc<Meta>),

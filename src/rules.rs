@@ -96,19 +96,19 @@ impl fmt::Display for Status {
 /// The families of codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
-    /// PL0xx: a controller refuses its configuration.
+    /// `PL0xx`: a controller refuses its configuration.
     Configuration,
-    /// PL1xx: the way of a request inside the cluster.
+    /// `PL1xx`: the way of a request inside the cluster.
     Local,
-    /// PL2xx: the way in from outside.
+    /// `PL2xx`: the way in from outside.
     External,
-    /// PL3xx: what keeps a new service from becoming Ready.
+    /// `PL3xx`: what keeps a new service from becoming Ready.
     Readiness,
-    /// PL4xx: the Gateway API and KServe's standard mode.
+    /// `PL4xx`: the Gateway API and KServe's standard mode.
     GatewayApi,
-    /// PL5xx: who owns an object, and what a change does not do.
+    /// `PL5xx`: who owns an object, and what a change does not do.
     Ownership,
-    /// PL6xx: what two objects say differently.
+    /// `PL6xx`: what two objects say differently.
     Ambiguity,
 }
 

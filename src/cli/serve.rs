@@ -72,26 +72,23 @@ impl Serve {
     ) -> anyhow::Result<()> {
         let metrics = Arc::new(Metrics::new());
         let serve = settings.serve;
-        let certificates = match &serve.certificate {
-            Some((chain, key)) => {
-                let files = CertificateFiles { chain: chain.clone(), key: key.clone() };
-                let certificates = Arc::new(Certificates::new(files.load().await?, Arc::clone(&metrics)));
-                let watched = Arc::clone(&certificates);
-                tokio::spawn(async move { files.watch(&watched, CERTIFICATE_PERIOD).await });
-                certificates
+        let certificates = if let Some((chain, key)) = &serve.certificate {
+            let files = CertificateFiles { chain: chain.clone(), key: key.clone() };
+            let certificates = Arc::new(Certificates::new(files.load().await?, Arc::clone(&metrics)));
+            let watched = Arc::clone(&certificates);
+            tokio::spawn(async move { files.watch(&watched, CERTIFICATE_PERIOD).await });
+            certificates
+        } else {
+            anyhow::ensure!(
+                self.cluster.manifests.is_some(),
+                "a live cluster has to trust the certificate: give --tls-cert and --tls-key, or serve a directory with \
+                 --manifests"
+            );
+            let issued = Issued::new(&[])?;
+            if let Some(path) = &self.write_ca {
+                std::fs::write(path, &issued.ca_pem).with_context(|| format!("cannot write {}", path.display()))?;
             }
-            None => {
-                anyhow::ensure!(
-                    self.cluster.manifests.is_some(),
-                    "a live cluster has to trust the certificate: give --tls-cert and --tls-key, or serve a directory with \
-                     --manifests"
-                );
-                let issued = Issued::new(&[])?;
-                if let Some(path) = &self.write_ca {
-                    std::fs::write(path, &issued.ca_pem).with_context(|| format!("cannot write {}", path.display()))?;
-                }
-                Arc::new(Certificates::new(issued.pair, Arc::clone(&metrics)))
-            }
+            Arc::new(Certificates::new(issued.pair, Arc::clone(&metrics)))
         };
         let clients = serve.client_ca.as_deref().map(|path| ClientAuthority::from_file(path, [])).transpose()?;
         let mut server_settings = server::Settings::new(serve.listen);

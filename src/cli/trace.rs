@@ -55,15 +55,12 @@ fn walk(
     name: Option<&str>,
 ) -> (Walked, std::collections::BTreeSet<Need>) {
     let view = View::of(snapshot);
-    let mut names: Vec<Arc<str>> = match name {
-        Some(name) => vec![name.into()],
-        None => {
-            let shapes = snapshot.population().shapes();
-            shapes
-                .filter_map(|(_, namespaces)| namespaces.get(namespace))
-                .flat_map(|names| names.keys().cloned())
-                .collect()
-        }
+    let mut names: Vec<Arc<str>> = if let Some(name) = name { vec![name.into()] } else {
+        let shapes = snapshot.population().shapes();
+        shapes
+            .filter_map(|(_, namespaces)| namespaces.get(namespace))
+            .flat_map(|names| names.keys().cloned())
+            .collect()
     };
     if names.is_empty() {
         names.push(STAND_IN.into());

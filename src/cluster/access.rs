@@ -19,7 +19,7 @@ pub struct Access {
 /// Where a right holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// In the whole cluster: a ClusterRole.
+    /// In the whole cluster: a `ClusterRole`.
     Cluster,
     /// In Knative Serving's namespace: a Role there.
     KnativeNamespace,

@@ -75,7 +75,7 @@ impl Reader {
             for reading in page.readings {
                 match (reading.object, &mut pods) {
                     (Ok(object), Ok(pods)) => {
-                        pods.extend(pods_of(object).filter(|pods| selects(selector, &pods.labels)))
+                        pods.extend(pods_of(object).filter(|pods| selects(selector, &pods.labels)));
                     }
                     (Err(why), pods) => *pods = Err(why),
                     (Ok(_), Err(_)) => {}

@@ -1,4 +1,4 @@
-//! ConfigMaps: only those that a controller of the walk reads, and only the keys it reads.
+//! `ConfigMaps`: only those that a controller of the walk reads, and only the keys it reads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl ConfigMap {
     }
 }
 
-/// Whether plumbline knows a controller that reads ConfigMaps of this name.
+/// Whether plumbline knows a controller that reads `ConfigMaps` of this name.
 #[must_use]
 pub fn is_known(name: &str) -> bool {
     matches!(name, INFERENCE_SERVICE_CONFIG | CONFIG_ISTIO | CONFIG_DOMAIN | CONFIG_NETWORK)

@@ -64,7 +64,7 @@ impl Pod {
     }
 }
 
-/// A Deployment, DaemonSet or StatefulSet.
+/// A Deployment, `DaemonSet` or `StatefulSet`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
     /// Metadata.

@@ -30,7 +30,7 @@ pub fn finding(finding: &Finding) -> Value {
         "code": finding.code.to_string(),
         "name": rules::rule(finding.code).map(|rule| rule.name),
         "severity": finding.severity.name(),
-        "hop": finding.hop.map(|hop| hop.label()),
+        "hop": finding.hop.map(super::super::walk::request::Hop::label),
         "reason": finding.reason,
         "symptom": finding.symptom,
         "message": finding.message,

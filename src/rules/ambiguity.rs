@@ -1,4 +1,4 @@
-//! PL6xx: what two objects say differently, so that age or order decides.
+//! `PL6xx`: what two objects say differently, so that age or order decides.
 
 mod protocol;
 mod redirecting;

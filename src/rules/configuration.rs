@@ -1,4 +1,4 @@
-//! PL0xx: configuration that the controller which reads it refuses.
+//! `PL0xx`: configuration that the controller which reads it refuses.
 
 mod knative;
 mod missing;

@@ -1,4 +1,4 @@
-//! PL5xx: who owns an object, and what a change does not do although it looks as if it did.
+//! `PL5xx`: who owns an object, and what a change does not do although it looks as if it did.
 
 mod direct;
 mod entry_service;

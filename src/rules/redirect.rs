@@ -80,7 +80,7 @@ pub(super) fn redirected(case: &Case<'_>, gateway: &IstioGateway, server: usize,
     let say = |field: &str| format!("remove {field} (httpsRedirect)");
     let number = gateway.servers[server].number;
     let move_away =
-        format!("move that server to a port of its own, away from port {number}, so that plain requests keep theirs",);
+        format!("move that server to a port of its own, away from port {number}, so that plain requests keep theirs");
     let by_scheme =
         "set data.ingress.urlScheme to \"https\" once the public Gateway serves HTTPS, and move clients to it";
     let explanation = Explanation::new(rule, message, site, "true")
