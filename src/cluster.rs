@@ -248,32 +248,4 @@ fn extents(options: &ClusterOptions) -> Vec<(Kind, Option<&'static str>, Extent)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn whatever_is_watched_may_be_watched() {
-        for (kind, name, extent) in extents(&ClusterOptions::default()) {
-            let reach = match &extent {
-                Extent::Named { namespace: Some(_), .. } => Reach::KnativeNamespace,
-                _ => Reach::Cluster,
-            };
-            let granted = ACCESS.iter().any(|access| {
-                (access.kind, access.reach) == (kind, reach)
-                    && ["list", "watch"].iter().all(|verb| access.verbs.contains(verb))
-                    && name.map_or(access.names.is_empty(), |name| access.names.contains(&name))
-            });
-            assert!(granted, "{kind} {extent:?}");
-        }
-    }
-
-    #[test]
-    fn rights_are_granted_once_and_to_read_only() {
-        let kinds: BTreeSet<_> = ACCESS.iter().map(|access| (access.kind, access.reach == Reach::Cluster)).collect();
-        assert_eq!(kinds.len(), ACCESS.len());
-        let verbs = ACCESS.iter().flat_map(|access| access.verbs);
-        assert!(verbs.into_iter().all(|verb| ["get", "list", "watch"].contains(verb)));
-    }
-}
+mod tests;

@@ -201,3 +201,6 @@ impl fmt::Display for Described<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

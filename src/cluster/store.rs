@@ -122,6 +122,10 @@ impl Store {
     pub(super) fn retain(&self, kind: Kind, extent: &Extent, at: Option<u64>, held: &BTreeSet<ObjectKey>) {
         // A hundred thousand names are compared while reviews may go on reading.
         let mut left = keys(&gather::read(&self.snapshot), kind, extent);
+        // One that was asked for by name is known to be gone even if it was never here.
+        if let Extent::Named { namespace: Some(namespace), name } = extent {
+            left = vec![ObjectKey::new(kind, namespace.clone(), name.clone())];
+        }
         left.retain(|key| !held.contains(key));
         self.change(|snapshot, floors| {
             let mut changed = false;

@@ -60,6 +60,11 @@ impl ControlPlane {
         self.wait_until_ready();
     }
 
+    /// Kills the API server; its port is kept for [`ControlPlane::restart_api_server`].
+    pub(crate) fn stop_api_server(&self) {
+        self.servers.stop_api_server();
+    }
+
     /// What the API server has logged, for a failure that its answers do not explain.
     pub(crate) fn api_server_log(&self) -> String {
         self.servers.api_server_log()

@@ -11,6 +11,7 @@
 mod certificates;
 mod changes;
 mod chart;
+mod cluster_source;
 mod control_plane;
 mod harness;
 #[expect(dead_code, reason = "what proves the harness comes before what it is for")]

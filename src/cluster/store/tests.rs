@@ -96,13 +96,10 @@ proptest! {
             apply(&store, *answer);
         }
         let newest = order.iter().map(|answer| age(*answer)).max().unwrap();
-        let alive = |at: u64| life[..usize::try_from(at).unwrap()].iter().rposition(|written| !written);
-        let last_written = |at: u64| life[..usize::try_from(at).unwrap()].iter().rposition(|written| *written);
-        let expected = match (last_written(newest), alive(newest)) {
-            (Some(written), gone) if gone.is_none_or(|gone| gone < written) => {
-                // Older answers tell no more than that; the version that is stored is the newest that was seen.
-                Lookup::Present(written as u64 + 1)
-            }
+        let past = &life[..usize::try_from(newest).unwrap()];
+        let last = |written: bool| past.iter().rposition(|happened| *happened == written);
+        let expected = match (last(true), last(false)) {
+            (Some(written), gone) if gone.is_none_or(|gone| gone < written) => Lookup::Present(written as u64 + 1),
             _ => Lookup::Absent,
         };
         prop_assert_eq!(stored(&store, "x"), expected);

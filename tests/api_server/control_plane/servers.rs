@@ -39,6 +39,10 @@ impl Servers {
         }
     }
 
+    pub(crate) fn stop_api_server(&self) {
+        self.api_server.lock().unwrap().kill();
+    }
+
     pub(crate) fn restart_api_server(&self, assets: &Assets, scratch: &Scratch) {
         let mut api_server = self.api_server.lock().unwrap();
         api_server.kill();
