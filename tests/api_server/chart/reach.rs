@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cluster::cluster;
+use super::cluster::{alone_with_webhooks, cluster};
 use super::rendering::{Rendering, template};
 use crate::control_plane::{Output, User};
 use crate::wait;
 
 const RELEASE: &str = "reach";
-/// Namespaces of this test alone, so that no other webhook configuration has a say in them.
 const KSERVE: &str = "reach-kserve";
 const KNATIVE: &str = "reach-knative";
 const GATEWAYS: &str = "reach-gateways";
 
 #[test]
 fn the_webhooks_see_what_decides_and_nothing_else() {
+    let _alone = alone_with_webhooks();
     for namespace in [RELEASE, KSERVE, KNATIVE, GATEWAYS] {
         cluster().kubectl(&["create", "namespace", namespace]).expect_success();
     }
@@ -56,10 +56,13 @@ fn the_webhooks_see_what_decides_and_nothing_else() {
     for version in ["v1", "v1beta1"] {
         sees("gateway-api-gateways.plumbline.dev", &gateway_api_gateway(version, GATEWAYS));
     }
-    sees("knativeservings.plumbline.dev", &json!({
-        "apiVersion": "operator.knative.dev/v1beta1", "kind": "KnativeServing",
-        "metadata": {"name": "knative-serving", "namespace": KNATIVE},
-    }));
+    sees(
+        "knativeservings.plumbline.dev",
+        &json!({
+            "apiVersion": "operator.knative.dev/v1beta1", "kind": "KnativeServing",
+            "metadata": {"name": "knative-serving", "namespace": KNATIVE},
+        }),
+    );
     for exempt in [RELEASE, "kube-system"] {
         passes(&istio_gateway("v1", exempt));
         passes(&gateway_api_gateway("v1", exempt));
@@ -86,11 +89,12 @@ fn the_webhooks_see_what_decides_and_nothing_else() {
 
 #[test]
 fn services_in_front_of_gateways_are_seen_and_never_held_up() {
+    let _alone = alone_with_webhooks();
     let namespaces = ["reach-ingress", "reach-elsewhere"];
     for namespace in namespaces {
         cluster().kubectl(&["create", "namespace", namespace]).expect_success();
     }
-    let args = ["--set", "webhook.gatewayServices.namespaces={reach-ingress}", "--set", "namespaces.kserve=reach-other"];
+    let args = ["--set", "webhook.gatewayServices.namespaces={reach-ingress}"];
     let rendered = Rendering::of("reach-services", &args).only("ValidatingWebhookConfiguration");
     cluster().apply(&rendered.to_string(), &[]).expect_success();
 
@@ -160,7 +164,8 @@ fn called(answer: &Output) -> Option<&str> {
 fn calls_failed_open() -> u64 {
     let metrics = cluster().kubectl(&["get", "--raw", "/metrics"]).expect_success();
     let counters = metrics.lines().filter(|line| {
-        line.starts_with("apiserver_admission_webhook_fail_open_count{") && line.contains("gateway-services.plumbline.dev")
+        line.starts_with("apiserver_admission_webhook_fail_open_count{")
+            && line.contains("gateway-services.plumbline.dev")
     });
     counters.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }

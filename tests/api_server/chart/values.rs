@@ -75,7 +75,8 @@ impl Described {
 }
 
 fn collect_described(node: &Node, text: &str, parent: &str, found: &mut Vec<(u32, Described)>) {
-    let entries = node.as_mapping().unwrap_or_else(|| panic!("values.yaml: {parent} lacks a comment that begins with --"));
+    let entries =
+        node.as_mapping().unwrap_or_else(|| panic!("values.yaml: {parent} lacks a comment that begins with --"));
     for entry in entries {
         let path = join(parent, &entry.key);
         let (line, _) = line_column(text, entry.key_span.start);
