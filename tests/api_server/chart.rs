@@ -1,6 +1,6 @@
 //! Proves the chart: what it renders, what an API server makes of that, and how a release lives and ends.
 
-//mod access;
+mod access;
 mod alerts;
 mod certificate_files;
 mod cluster;
@@ -10,4 +10,5 @@ mod dry_run;
 mod reach;
 mod release;
 mod rendering;
+mod rights;
 mod values;

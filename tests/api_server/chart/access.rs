@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use plumbline::cluster::{ACCESS, Access, Reach};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cluster::{NAMESPACE, cluster};
 use super::rendering::Rendering;
@@ -41,11 +41,8 @@ fn what_is_read_in_one_namespace_can_be_granted_there_alone() {
 #[test]
 fn the_service_account_of_the_pods_has_these_rights_and_no_others() {
     let rendering = Rendering::of("access", &["--set", "rbac.knativeRole=true"]);
-    let bindings = rendering.objects().into_iter().filter(|object| {
-        ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"].contains(&object["kind"].as_str().unwrap())
-    });
-    let manifests: Vec<_> = bindings.map(|object| object.to_string()).collect();
-    cluster().apply(&manifests.join("\n---\n"), &[]).expect_success();
+    let roles = json!({"apiVersion": "v1", "kind": "List", "items": rendering.rbac()}).to_string();
+    cluster().apply(&roles, &[]).expect_success();
     let pod = &rendering.only("Deployment")["spec"]["template"]["spec"];
     let account = format!("system:serviceaccount:{NAMESPACE}:{}", pod["serviceAccountName"].as_str().unwrap());
     let may = |verb: &str, what: &str, namespace: &str| {
@@ -67,7 +64,6 @@ fn the_service_account_of_the_pods_has_these_rights_and_no_others() {
     ] {
         assert_eq!(may(verb, what, namespace), expected, "{verb} {what} in {namespace}");
     }
-    cluster().kubectl_with_input(crate::control_plane::User::Admin, &["delete", "-f", "-"], &manifests.join("\n---\n")).expect_success();
 }
 
 fn rights<'a>(declared: impl Iterator<Item = &'a Access>) -> BTreeSet<Right> {

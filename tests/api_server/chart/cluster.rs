@@ -1,5 +1,5 @@
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::control_plane::ControlPlane;
 
@@ -19,6 +19,12 @@ pub(super) fn cluster() -> &'static ControlPlane {
         cluster.apply(include_str!("namespaces.yaml"), &[]).expect_success();
         cluster
     })
+}
+
+/// Held by a test for as long as it has webhooks installed: they count in the whole cluster, and nobody answers them.
+pub(super) fn alone_with_webhooks() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn install_optional_crds(cluster: &ControlPlane) {

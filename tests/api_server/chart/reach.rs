@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cluster::cluster;
+use super::cluster::{alone_with_webhooks, cluster};
 use super::rendering::{Rendering, template};
 use crate::control_plane::{Output, User};
 use crate::wait;
 
 const RELEASE: &str = "reach";
-/// Namespaces of this test alone, so that no other webhook configuration has a say in them.
 const KSERVE: &str = "reach-kserve";
 const KNATIVE: &str = "reach-knative";
 const GATEWAYS: &str = "reach-gateways";
 
 #[test]
 fn the_webhooks_see_what_decides_and_nothing_else() {
+    let _alone = alone_with_webhooks();
     for namespace in [RELEASE, KSERVE, KNATIVE, GATEWAYS] {
         cluster().kubectl(&["create", "namespace", namespace]).expect_success();
     }
@@ -89,12 +89,12 @@ fn the_webhooks_see_what_decides_and_nothing_else() {
 
 #[test]
 fn services_in_front_of_gateways_are_seen_and_never_held_up() {
+    let _alone = alone_with_webhooks();
     let namespaces = ["reach-ingress", "reach-elsewhere"];
     for namespace in namespaces {
         cluster().kubectl(&["create", "namespace", namespace]).expect_success();
     }
-    let args =
-        ["--set", "webhook.gatewayServices.namespaces={reach-ingress}", "--set", "namespaces.kserve=reach-other"];
+    let args = ["--set", "webhook.gatewayServices.namespaces={reach-ingress}"];
     let rendered = Rendering::of("reach-services", &args).only("ValidatingWebhookConfiguration");
     cluster().apply(&rendered.to_string(), &[]).expect_success();
 

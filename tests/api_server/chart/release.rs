@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cluster::{NAMESPACE, cluster};
+use super::cluster::{NAMESPACE, alone_with_webhooks, cluster};
 use super::rendering::CHART;
 use crate::wait;
 
@@ -17,9 +17,10 @@ const WITHOUT_SERVICES: &str = "webhook.gatewayServices.enabled=false";
 
 #[test]
 fn a_release_is_installed_upgraded_and_uninstalled() {
+    let _alone = alone_with_webhooks();
     let release = "stable";
     let name = "stable-plumbline";
-    helm("install", release, &["--set", "namespaces.kserve=stable-kserve"]);
+    helm("install", release, &[]);
     let expected = [
         "certificate.cert-manager.io/stable-plumbline",
         "certificate.cert-manager.io/stable-plumbline-ca",
@@ -69,9 +70,10 @@ fn a_release_is_installed_upgraded_and_uninstalled() {
 
 #[test]
 fn uninstalling_can_begin_with_the_webhooks() {
+    let _alone = alone_with_webhooks();
     let release = "hooked";
     let name = "hooked-plumbline";
-    let values = "preDelete.enabled=true,preDelete.image=kubectl,namespaces.kserve=hooked-kserve";
+    let values = "preDelete.enabled=true,preDelete.image=kubectl";
     helm("install", release, &["--set", values]);
 
     let uninstall = thread::spawn(move || helm("uninstall", release, &["--timeout", "60s"]));

@@ -29,6 +29,12 @@ impl Rendering {
         yaml::parse_documents(self.text()).into_iter().map(|document| json(&document.unwrap())).collect()
     }
 
+    /// The roles and their bindings.
+    pub(super) fn rbac(&self) -> Vec<Value> {
+        let is_rbac = |object: &Value| object["apiVersion"] == "rbac.authorization.k8s.io/v1";
+        self.objects().into_iter().filter(is_rbac).collect()
+    }
+
     /// The one object of a kind.
     #[track_caller]
     pub(super) fn only(&self, kind: &str) -> Value {
