@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::object::{ObjectKey, Site};
+use crate::quote;
 use crate::walk::Hop;
 
 /// The stable code of a kind of finding: `PL` and three digits.
@@ -115,6 +116,14 @@ impl Finding {
         }
     }
 
+    /// Says who is affected; what was found missing for one namespace is then missing for each of theirs.
+    pub fn concern(&mut self, affected: Affected) {
+        for remedy in &mut self.remedies {
+            remedy.spread(&affected.namespaces);
+        }
+        self.affected = affected;
+    }
+
     /// What puts the worst finding first: severity, then the number of InferenceServices, then the code.
     #[must_use]
     pub fn rank(&self) -> (Severity, Reverse<usize>, Code) {
@@ -140,10 +149,12 @@ pub enum Action {
     Do(String),
     /// Adding to a list: one instruction for everybody who misses something in it.
     Add {
-        /// What to add, fit for one line.
+        /// What to add: patterns of hosts.
         values: BTreeSet<String>,
         /// The list, as a sentence names it.
         to: String,
+        /// The namespace of the request that misses them; other namespaces miss the like.
+        namespace: Arc<str>,
     },
 }
 
@@ -153,16 +164,35 @@ impl Remedy {
     pub fn text(&self) -> String {
         match &self.action {
             Action::Do(text) => text.clone(),
-            Action::Add { values, to } => {
-                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            Action::Add { values, to, .. } => {
+                let values: Vec<String> = values.iter().map(|value| quote::quoted(value)).collect();
                 format!("add {} to {to}", values.join(" and "))
             }
         }
     }
 
+    /// Adds for every affected namespace what was found missing for one; one wide pattern where they are many.
+    fn spread(&mut self, namespaces: &BTreeMap<Arc<str>, (usize, Vec<Arc<str>>)>) {
+        let Action::Add { values, namespace, .. } = &mut self.action else { return };
+        let own: Arc<str> = namespace.clone();
+        let is_wide = namespaces.len() > NAMESPACES_LISTED;
+        let spread = |value: &String| -> Vec<String> {
+            if is_wide {
+                return vec![widened(value, &own)];
+            }
+            let others = namespaces.keys().filter(|other| **other != own).map(|other| renamed(value, &own, other));
+            std::iter::once(value.clone()).chain(others).collect()
+        };
+        *values = values.iter().flat_map(spread).collect();
+        let Some(serde_json::Value::Array(operations)) = &mut self.patch else { return };
+        let Some(list) = operations.first().and_then(|operation| operation.get("path")).cloned() else { return };
+        *operations =
+            values.iter().map(|value| serde_json::json!({"op": "add", "path": list, "value": value})).collect();
+    }
+
     /// Takes in the additions of a remedy that adds to the same list; whether it did.
     fn absorb(&mut self, other: &Self) -> bool {
-        let (Action::Add { values, to }, Action::Add { values: more, to: their_to }) =
+        let (Action::Add { values, to, .. }, Action::Add { values: more, to: their_to, .. }) =
             (&mut self.action, &other.action)
         else {
             return false;
@@ -178,6 +208,30 @@ impl Remedy {
             own.extend(new);
         }
         true
+    }
+}
+
+/// How many namespaces get a pattern each.
+const NAMESPACES_LISTED: usize = 4;
+
+/// A pattern for another namespace: `*.a.svc.cluster.local` and `a/*` for `*.b.svc.cluster.local` and `b/*`.
+fn renamed(pattern: &str, own: &str, other: &str) -> String {
+    let (prefix, host) = pattern.split_once('/').map_or((None, pattern), |(prefix, host)| (Some(prefix), host));
+    let labels: Vec<&str> = host.split('.').map(|label| if label == own { other } else { label }).collect();
+    let host = labels.join(".");
+    match prefix {
+        Some(prefix) => format!("{}/{host}", if prefix == own { other } else { prefix }),
+        None => host,
+    }
+}
+
+/// A pattern for every namespace: `*.svc.cluster.local` for `*.a.svc.cluster.local`, `*` for `*.a`.
+fn widened(pattern: &str, own: &str) -> String {
+    let host = pattern.rsplit('/').next().unwrap_or(pattern);
+    match host.strip_prefix("*.").and_then(|rest| rest.strip_prefix(own)) {
+        Some("") => "*".to_owned(),
+        Some(rest) if rest.starts_with('.') => format!("*{rest}"),
+        _ => host.to_owned(),
     }
 }
 
@@ -268,7 +322,11 @@ mod tests {
         let other = ObjectKey::new(Kind::ConfigMap, "kserve", "inferenceservice-config");
         let add = |host: &str| Remedy {
             object: key.clone(),
-            action: Action::Add { values: [host.to_owned()].into(), to: "spec.servers[0].hosts".to_owned() },
+            action: Action::Add {
+                values: [host.to_owned()].into(),
+                to: "spec.servers[0].hosts".to_owned(),
+                namespace: "models".into(),
+            },
             patch: Some(serde_json::json!([{"op": "add", "path": "/spec/servers/0/hosts/-", "value": host}])),
         };
         let mut first = finding(
@@ -278,9 +336,18 @@ mod tests {
         let second = finding(key.site(FieldPath::root()), vec![add("*.a"), instruction(&other, "of both")]);
         first.absorb(&second);
         let texts: Vec<_> = first.remedies.iter().map(Remedy::text).collect();
-        assert_eq!(texts, ["add *.a and *.b to spec.servers[0].hosts", "of both"]);
+        assert_eq!(texts, ["add \"*.a\" and \"*.b\" to spec.servers[0].hosts", "of both"]);
         let patch = first.remedies[0].patch.as_ref().and_then(serde_json::Value::as_array);
         assert_eq!(patch.map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn a_host_for_one_namespace_is_one_for_each_that_misses_it() {
+        assert_eq!(renamed("*.a.svc.cluster.local", "a", "b"), "*.b.svc.cluster.local");
+        assert_eq!(renamed("a/*", "a", "b"), "b/*");
+        assert_eq!(widened("*.a.svc.cluster.local", "a"), "*.svc.cluster.local");
+        assert_eq!(widened("*.a", "a"), "*");
+        assert_eq!(widened("inference.example.com", "a"), "inference.example.com");
     }
 
     #[test]

@@ -73,10 +73,12 @@ impl Findings {
     /// The findings; an InferenceService that loses several requests to one cause counts once.
     pub(super) fn into_findings(self) -> impl Iterator<Item = Finding> {
         self.0.into_values().map(|Gathered { mut finding, affected }| {
+            let mut everybody = Affected::default();
             for (kind, affected) in affected {
-                finding.affected.merge(affected);
-                finding.affected.requests.insert(kind.name());
+                everybody.merge(affected);
+                everybody.requests.insert(kind.name());
             }
+            finding.concern(everybody);
             finding
         })
     }

@@ -210,12 +210,10 @@ pub(super) fn missing(case: &Case<'_>, unrouted: &Unrouted, candidate: &Candidat
         field(&candidate.site),
         quote::name(&unrouted.host)
     );
-    let mut explanation =
+    let explanation =
         Explanation::new(rule, message, candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()))
             .and(gateway.site(FieldPath::root()), "does not exist");
-    for found in case.carrying_gateways(unrouted, &gateway.name).iter().take(2) {
-        explanation = explanation.remedy(case.name_gateway(&candidate.site, &found.key, None));
-    }
+    let explanation = name_another(case, explanation, unrouted, candidate);
     let text = format!(
         "keep (or create first) {} with a server for {} on port {} of the pods",
         object(gateway),
@@ -352,9 +350,11 @@ pub(super) fn at_other_port(
     if let Some(number) = case.number_for(gateway, 0, unrouted).filter(|_| may_move) {
         explanation = explanation.remedy(case.set_number(gateway, 0, number));
     }
-    explanation = name_another(case, explanation, unrouted, candidate);
-    if let (Some((service, used, _)), Some((_, port))) = (&used, ports.first()) {
-        explanation = explanation.remedy(case.set_target(service, *used, *port));
+    let explanation = name_another(case, explanation, unrouted, candidate);
+    match (&used, ports.first()) {
+        (Some((service, used, _)), Some((_, port))) if case.leads_only_to(&service.key, &gateway.key) => {
+            explanation.remedy(case.set_target(service, *used, *port))
+        }
+        _ => explanation,
     }
-    explanation
 }

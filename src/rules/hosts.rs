@@ -144,7 +144,7 @@ pub(super) fn not_covered(
     let site = gateway.key.site(IstioGateway::server_path(server).key("hosts"));
     let explanation = Explanation::new(rule, message, site, hosts)
         .and(candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()))
-        .remedy(case.add_host(gateway, server, &pattern(unrouted)));
+        .remedy(case.add_host(gateway, server, &pattern(unrouted), &unrouted.namespace));
     name_another(case, explanation, unrouted, candidate)
 }
 
@@ -204,5 +204,5 @@ pub(super) fn namespace_kept_out(
     Explanation::new(rule, message, site.clone(), quote::quoted(host))
         .and(candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()))
         .remedy(case.change(&site, say, |path| Patch::default().test(path, old).replace(path, open.clone())))
-        .remedy(case.add_host(gateway, server, &own_host))
+        .remedy(case.add_host(gateway, server, &own_host, &unrouted.namespace))
 }

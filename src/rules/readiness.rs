@@ -190,12 +190,13 @@ pub(super) fn not_covered(
         object(&gateway.key),
         quote::name(host)
     );
-    let pattern = host.split_once('.').map_or_else(|| host.to_owned(), |(_, rest)| format!("*.{rest}"));
+    let namespace = host.rsplit('.').next().unwrap_or(host);
+    let pattern = format!("*.{namespace}");
     let selector = super::case::labels(&gateway.selector);
     Explanation::new(&PROBE_NOT_COVERED, message, case.broken.site.clone(), hosts(&gateway.servers[server]))
         .and(
             service.site(FieldPath::of("metadata.labels")),
             format!("include {selector}, the Gateway's selector, so this Service's endpoints are probed"),
         )
-        .remedy(case.add_host(gateway, server, &pattern))
+        .remedy(case.add_host(gateway, server, &pattern, namespace))
 }

@@ -154,7 +154,7 @@ impl Case<'_> {
     }
 
     /// Adds a host to a server.
-    pub(super) fn add_host(&self, gateway: &IstioGateway, server: usize, host: &str) -> Remedy {
+    pub(super) fn add_host(&self, gateway: &IstioGateway, server: usize, host: &str, namespace: &str) -> Remedy {
         let site = gateway.key.site(IstioGateway::server_path(server).key("hosts"));
         let mut to = String::new();
         let say = |field: &str| {
@@ -163,8 +163,8 @@ impl Case<'_> {
         };
         let remedy = self.change(&site, say, |path| Patch::default().append(path, host));
         // Several requests may each miss a host of one list.
-        let values = [quoted(host)].into();
-        Remedy { action: if remedy.patch.is_some() { Action::Add { values, to } } else { remedy.action }, ..remedy }
+        let add = Action::Add { values: [host.to_owned()].into(), to, namespace: namespace.into() };
+        Remedy { action: if remedy.patch.is_some() { add } else { remedy.action }, ..remedy }
     }
 
     /// Makes a server listen on another port of the pods.
@@ -224,20 +224,25 @@ impl Case<'_> {
             return patched(at.object.clone(), text_of(&at), patch);
         }
         if entry.is_shipped_default {
-            // The list is written nowhere, so the whole of it is added.
-            let list = format!("- name: {}\n  namespace: {}\n  service: {service}\n", gateway.name, gateway.namespace);
-            let site = config.site(entry.path.clone());
-            let (object_of, path) = match derived::serving_in(self.view(), &config.namespace) {
-                // The operator would write its own keys over the ConfigMap, and keep this one; the resource says it for good.
-                Some(serving) => match serving.config_for(&config.name) {
-                    Some((section, _)) => (serving.key.clone(), FieldPath::of("spec.config").key(section).0),
-                    None => (config.clone(), FieldPath::of("data").0),
-                },
-                None => (config.clone(), FieldPath::of("data").0),
+            let (key, value) = self.new_entry(entry, config, gateway, service);
+            let Some(serving) = derived::serving_in(self.view(), &config.namespace) else {
+                let path = FieldPath::of("data").key(key);
+                return patched(
+                    config.clone(),
+                    text_of(&config.site(path.clone())),
+                    Some(Patch::default().add(&path, value)),
+                );
             };
-            let path = FieldPath(path.into_iter().chain(site.path.0.into_iter().skip(1)).collect());
-            let text = text_of(&object_of.site(path.clone()));
-            return patched(object_of, text, Some(Patch::default().add(&path, list)));
+            // The operator writes what the KnativeServing says, and only that lasts.
+            let section =
+                serving.config_for(&config.name).map(|(section, _)| FieldPath::of("spec.config").key(section));
+            let path = section.clone().unwrap_or_else(|| FieldPath::of("spec.config.istio")).key(key.as_str());
+            let text = text_of(&serving.key.site(path.clone()));
+            let patch = match section {
+                Some(_) => Patch::default().add(&path, value),
+                None => Patch::default().add(&FieldPath::of("spec.config.istio"), json!({ key: value })),
+            };
+            return patched(serving.key.clone(), text, Some(patch));
         }
         // The old format holds the Gateway's name in the key.
         let old = config.site(entry.path.clone());
@@ -252,6 +257,25 @@ impl Case<'_> {
         let text = format!("rename {} to {}{}", field(&at), renamed, beside.replacen(" and", " with", 1));
         let patch = Patch::default().test(&at.path, &*held).remove(&at.path).add(&renamed, service);
         patched(at.object, text, Some(patch))
+    }
+
+    /// The key and the value that add a gateway to a `config-istio` that lists none, in the format that it is in.
+    fn new_entry(
+        &self,
+        entry: &GatewayEntry,
+        config: &ObjectKey,
+        gateway: &ObjectKey,
+        service: &str,
+    ) -> (String, String) {
+        let is_local = matches!(entry.path.0.last(), Some(Segment::Key(key)) if &**key == "local-gateways");
+        let held = self.view().config_map(&config.namespace, &config.name).present();
+        let is_old = |key: &String| key.starts_with("gateway.") || key.starts_with("local-gateway.");
+        if held.is_some_and(|held| held.data.keys().any(is_old)) {
+            let prefix = if is_local { "local-gateway" } else { "gateway" };
+            return (format!("{prefix}.{}.{}", gateway.namespace, gateway.name), service.to_owned());
+        }
+        let list = format!("- name: {}\n  namespace: {}\n  service: {service}\n", gateway.name, gateway.namespace);
+        ((if is_local { "local-gateways" } else { "external-gateways" }).to_owned(), list)
     }
 
     /// The entry of `config-istio` that a site names.

@@ -65,11 +65,10 @@ impl Case<'_> {
 
     /// The Gateways that are open to the outside: routes for the inside do not belong there.
     fn public_gateways(&self) -> Vec<ObjectKey> {
-        let key = |gateway: GatewayRef| ObjectKey::new(Kind::IstioGateway, gateway.namespace, gateway.name);
         let ingress =
             self.walker.configuration.kserve().map(|kserve| GatewayRef::resolve(&kserve.ingress_gateway.value, ""));
         let external = self.walker.configuration.istio().map(|istio| istio.external.as_slice()).unwrap_or_default();
-        ingress.into_iter().chain(external.iter().map(|entry| entry.gateway.clone())).map(key).collect()
+        ingress.iter().chain(external.iter().map(|entry| &entry.gateway)).map(key_of).collect()
     }
 
     /// The Services whose port 80 leads to a plaintext listener of a Gateway, the most alike name first.
@@ -94,21 +93,33 @@ impl Case<'_> {
 
     /// Whether everybody who uses a Gateway comes to it by one Service, so that moving it there moves nobody else away.
     pub(super) fn is_used_by_way_of(&self, gateway: &ObjectKey, service: &ObjectKey) -> bool {
-        let is_this =
-            |reference: &GatewayRef| *reference.namespace == *gateway.namespace && *reference.name == *gateway.name;
-        let mut hosts = Vec::new();
+        let mut uses = self.uses().into_iter().filter(|(used, _)| used == gateway);
+        let is_public = !self.is_external() && self.public_gateways().contains(gateway);
+        !is_public && uses.all(|(_, host)| self.is_host_of(service, &host))
+    }
+
+    /// Whether everybody who comes by a Service looks for one Gateway behind it, so that leading it there cuts nobody off.
+    pub(super) fn leads_only_to(&self, service: &ObjectKey, gateway: &ObjectKey) -> bool {
+        let mut uses = self.uses().into_iter().filter(|(_, host)| self.is_host_of(service, host));
+        uses.all(|(used, _)| used == *gateway)
+    }
+
+    /// The Gateways that the configuration names for requests inside the cluster, each with the host that leads to it.
+    fn uses(&self) -> Vec<(ObjectKey, String)> {
+        let mut uses = Vec::new();
         let kserve = self.walker.configuration.kserve().filter(|kserve| !kserve.disable_virtual_host.value);
-        if let Some(kserve) = kserve
-            && is_this(&GatewayRef::resolve(&kserve.local_gateway.value, ""))
-        {
-            hosts.push(&kserve.local_gateway_service.value);
+        if let Some(kserve) = kserve {
+            let local = GatewayRef::resolve(&kserve.local_gateway.value, "");
+            uses.push((key_of(&local), kserve.local_gateway_service.value.clone()));
         }
         let local = self.walker.configuration.istio().map(|istio| istio.local.as_slice()).unwrap_or_default();
-        for entry in local.iter().filter(|entry| is_this(&entry.gateway)) {
-            hosts.push(&entry.service);
-            hosts.extend(kserve.map(|kserve| &kserve.knative_local_gateway_service.value));
+        for entry in local {
+            uses.push((key_of(&entry.gateway), entry.service.clone()));
+            uses.extend(
+                kserve.map(|kserve| (key_of(&entry.gateway), kserve.knative_local_gateway_service.value.clone())),
+            );
         }
-        hosts.into_iter().all(|host| self.is_host_of(service, host))
+        uses
     }
 
     /// Whether KServe forwards to this Service, or to none.
@@ -169,6 +180,10 @@ pub(super) fn leads_to(view: &View<'_>, facts: &ClusterFacts, service: &Arc<Serv
         let Some(Listener::Http { servers, .. }) = on_pods.map(|on_pods| on_pods.listener(*port)) else { return false };
         servers.iter().any(|bound| bound.gateway.key == gateway.key && !bound.server().redirects())
     })
+}
+
+fn key_of(gateway: &GatewayRef) -> ObjectKey {
+    ObjectKey::new(Kind::IstioGateway, gateway.namespace.as_str(), gateway.name.as_str())
 }
 
 /// Whether a server takes a route for a Host.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, judge};
-use plumbline::finding::{Code, Finding};
+use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, inspect, judge, projected};
+use plumbline::finding::{Code, Finding, Severity};
 use plumbline::model::Object;
 use plumbline::object::{Kind, ObjectKey};
 use plumbline::rules;
@@ -40,6 +40,11 @@ impl Cluster {
             cluster.write(&document);
         }
         cluster
+    }
+
+    /// The cluster of these objects; those of kinds that plumbline does not read are left out.
+    pub(crate) fn of(objects: impl Iterator<Item = Value>) -> Self {
+        Self(objects.filter_map(|object| Some((identify(&object)?, object))).collect())
     }
 
     /// The stock cluster with all documents but the last written to it, and the last one.
@@ -87,15 +92,33 @@ impl Cluster {
         snapshot
     }
 
-    pub(crate) fn judge(&self, document: &Document) -> Judged {
-        let snapshot = self.snapshot();
-        let settings = JudgeSettings::default();
+    fn change(&self, snapshot: &Snapshot, document: &Document) -> Change {
         let key = &document.key;
         let read = |object: &Value| Object::from_value(key.kind, object.clone()).expect("a well-formed object").1;
         let after = document.object.as_ref().map(|object| read(&self.aged(key, object.clone())));
-        let change = Change { key: key.clone(), before: snapshot.object(key).present(), after, actor: Actor::Anybody };
-        let judgement = judge(&snapshot, &change, &settings);
-        let consequences = consequences(&snapshot, &change, self.0.get(key), document.object.as_ref());
+        Change { key: key.clone(), before: snapshot.object(key).present(), after, actor: Actor::Anybody }
+    }
+
+    /// The cluster once a document is written, and the Knative operator has followed.
+    fn after(&self, document: &Document) -> Snapshot {
+        let mut snapshot = self.snapshot();
+        let change = self.change(&snapshot, document);
+        let mut writes = projected(&View::of(&snapshot), &change);
+        writes.push((change.key, change.after));
+        for (key, object) in writes {
+            match object {
+                Some(object) => snapshot.insert(key, object),
+                None => snapshot.remove(&key),
+            }
+        }
+        snapshot
+    }
+
+    pub(crate) fn judge(&self, document: &Document) -> Judged {
+        let snapshot = self.snapshot();
+        let change = self.change(&snapshot, document);
+        let judgement = judge(&snapshot, &change, &JudgeSettings::default());
+        let consequences = consequences(&snapshot, &change, self.0.get(&document.key), document.object.as_ref());
         Judged { judgement, consequences }
     }
 }
@@ -132,20 +155,52 @@ pub(crate) fn documents(text: &str) -> Vec<Document> {
     text.split("\n---\n").map(document).collect()
 }
 
+/// The key of an object, unless its kind is one that plumbline does not read.
+pub(crate) fn identify(object: &Value) -> Option<ObjectKey> {
+    let api_version = object["apiVersion"].as_str().expect("an apiVersion");
+    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    let kind = Kind::from_group_kind(group, object["kind"].as_str().expect("a kind"))?;
+    let name = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+    Some(ObjectKey::new(kind, name("namespace"), name("name")))
+}
+
 fn document(text: &str) -> Document {
     let node = yaml::parse(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     let object = Value::from(&node);
-    let api_version = object["apiVersion"].as_str().expect("an apiVersion");
-    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-    let kind = Kind::from_group_kind(group, object["kind"].as_str().expect("a kind")).expect("a known kind");
-    let name = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
-    let key = ObjectKey::new(kind, name("namespace"), name("name"));
+    let key = identify(&object).expect("a known kind");
     let is_deletion = text.trim_start().starts_with(DELETE);
     Document { key, object: (!is_deletion).then_some(object) }
 }
 
+/// Whether the change gives a code no more, and no other instead, once a patch is applied to what it writes or to a
+/// neighbour.
+pub(crate) fn mends(
+    cluster: &Cluster,
+    change: &Document,
+    codes: &BTreeSet<Code>,
+    code: Code,
+    remedy: (&ObjectKey, &serde_json::Value),
+) -> Result<(), String> {
+    let (mut cluster, mut change) = (cluster.clone(), change.clone());
+    let (object, patch) = remedy;
+    if *object == change.key {
+        let old = change.object.ok_or("the change deletes it")?;
+        change.object = Some(patched(old, patch)?);
+    } else {
+        let old = cluster.get(object).ok_or_else(|| format!("there is no {object}"))?.clone();
+        cluster.write(&Document { key: object.clone(), object: Some(patched(old, patch)?) });
+    }
+    // Whichever of the two is written first may cut something for a moment; what counts is the end.
+    let left = inspect(&cluster.after(&change), &JudgeSettings::default()).findings;
+    let is_new = |finding: &Finding| finding.severity == Severity::Error && !codes.contains(&finding.code);
+    match left.iter().find(|finding| finding.code == code || is_new(finding)) {
+        Some(finding) => Err(format!("leaves {} {}", finding.code, finding.message)),
+        None => Ok(()),
+    }
+}
+
 /// Applies a JSON Patch (RFC 6902), of which remedies use four operations.
-pub(crate) fn patched(mut object: Value, patch: &Value) -> Result<Value, String> {
+fn patched(mut object: Value, patch: &Value) -> Result<Value, String> {
     for operation in patch.as_array().expect("a list of operations") {
         let path = operation["path"].as_str().expect("a path");
         let value = operation["value"].clone();

@@ -1,13 +1,10 @@
 //! Each rule's examples, taken from its docs and judged.
 
-use std::collections::BTreeSet;
-
 use plumbline::engine::{JudgeSettings, inspect};
-use plumbline::finding::{Code, Severity};
-use plumbline::object::ObjectKey;
+use plumbline::finding::Severity;
 use plumbline::rules::{RULES, Rule};
 
-use crate::cluster::{Cluster, Document, patched};
+use crate::cluster::{Cluster, mends};
 
 /// The text of an example in a rule's docs.
 fn example(rule: &Rule, kind: &str) -> String {
@@ -88,31 +85,4 @@ fn every_patch_of_a_remedy_mends_what_it_is_for() {
     }
     assert!(tried > 40, "only {tried} patches were tried");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-/// Whether the change gives a code no more, and no other instead, once a patch is applied to what it writes or to a
-/// neighbour.
-fn mends(
-    cluster: &Cluster,
-    change: &Document,
-    codes: &BTreeSet<Code>,
-    code: Code,
-    remedy: (&ObjectKey, &serde_json::Value),
-) -> Result<(), String> {
-    let (mut cluster, mut change) = (cluster.clone(), change.clone());
-    let (object, patch) = remedy;
-    if *object == change.key {
-        let old = change.object.ok_or("the change deletes it")?;
-        change.object = Some(patched(old, patch)?);
-    } else {
-        let old = cluster.get(object).ok_or_else(|| format!("there is no {object}"))?.clone();
-        cluster.write(&Document { key: object.clone(), object: Some(patched(old, patch)?) });
-    }
-    // Whichever of the two is written first may cut something for a moment; what counts is the end.
-    cluster.write(&change);
-    let left = inspect(&cluster.snapshot(), &JudgeSettings::default()).findings;
-    match left.iter().find(|finding| finding.code == code || !codes.contains(&finding.code)) {
-        Some(finding) => Err(format!("leaves {} {}", finding.code, finding.message)),
-        None => Ok(()),
-    }
 }
