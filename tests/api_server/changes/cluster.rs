@@ -73,6 +73,14 @@ impl Cluster {
         self.server.log()
     }
 
+    /// The versions of all objects that a webhook guards, one a line.
+    pub(super) fn guarded_objects(&self) -> String {
+        let kinds = "gateways.networking.istio.io,services,configmaps,knativeservings";
+        let columns =
+            "-o=custom-columns=:.kind,:.metadata.namespace,:.metadata.name,:.metadata.uid,:.metadata.resourceVersion";
+        self.control_plane.kubectl(&["get", kinds, "--all-namespaces", columns]).expect_success()
+    }
+
     /// Applies what was deleted.
     pub(super) fn deploy(&self, manifest: &str) {
         apply_both_ways(self.control_plane, manifest);

@@ -16,7 +16,7 @@ fn the_gateways_that_knative_names_are_kept() {
         ("the key with a typing error", CONFIG_ISTIO.with("local-gateways:", "local-gateway:"), Because("PL1", "L7")),
         (
             "both formats",
-            CONFIG_ISTIO.with("data:\n", "data:\n  local-gateway.istio-system.custom-local-gateway: custom-local-gateway.istio-system.svc.cluster.local\n"),
+            CONFIG_ISTIO.with("\ndata:\n", "\ndata:\n  local-gateway.istio-system.custom-local-gateway: custom-local-gateway.istio-system.svc.cluster.local\n"),
             Because("PL0", ""),
         ),
         ("an entry without a service", CONFIG_ISTIO.with(LOCAL_SERVICE, ""), Because("PL0", "")),
@@ -48,7 +48,8 @@ fn the_lists_may_say_the_same_in_other_words() {
 
 #[test]
 fn what_is_no_configuration_may_change() {
-    let example: Change = CONFIG_ISTIO.with("data:\n", "data:\n  _example: |\n    local-gateways: nothing like it\n");
-    let labels = CONFIG_ISTIO.with("data:\n", "  labels: {team: platform}\ndata:\n");
+    let example: Change =
+        CONFIG_ISTIO.with("\ndata:\n", "\ndata:\n  _example: |\n    local-gateways: nothing like it\n");
+    let labels = CONFIG_ISTIO.with("\ndata:\n", "\n  labels: {team: platform}\ndata:\n");
     admits_with_warnings(&[("the example", example, &["PL505"]), ("labels", labels, &[])]);
 }

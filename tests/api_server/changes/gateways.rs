@@ -74,7 +74,7 @@ fn the_gateway_to_the_outside_is_kept() {
             INGRESS_GATEWAY.with("istio: ingressgateway", "istio: ingressgateway\n    team: platform"),
             Because("PL2", "E"),
         ),
-        ("another port", INGRESS_GATEWAY.with("number: 80", "number: 8080"), Because("PL2", "E")),
+        ("another port", INGRESS_GATEWAY.with("number: 80", "number: 9080"), Because("PL2", "E")),
         (
             "a redirect to HTTPS",
             INGRESS_GATEWAY.with("    hosts:", "    tls: {httpsRedirect: true}\n    hosts:"),
@@ -102,6 +102,7 @@ fn a_gateway_may_say_the_same_in_other_words() {
         ("another label of the same pods", LOCAL_GATEWAY.with("app: custom-local-gateway", "istio: custom-local-gateway")),
         ("labels and annotations", LOCAL_GATEWAY.with("  namespace:", "  labels: {team: platform}\n  annotations: {example.com/owner: platform}\n  namespace:")),
         ("one more server", LOCAL_GATEWAY.with("  servers:\n", "  servers:\n  - port: {number: 8443, name: tls, protocol: TLS}\n    tls: {mode: PASSTHROUGH}\n    hosts: [secure.example.org]\n")),
+        ("the port of the pods instead of the Service's", INGRESS_GATEWAY.with("number: 80", "number: 8080")),
         ("hosts by domain and cluster", INGRESS_GATEWAY.with("\"*\"", "\"*.example.com\"\n    - \"*.svc.cluster.local\"")),
     ]);
 }

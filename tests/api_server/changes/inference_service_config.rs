@@ -124,8 +124,11 @@ fn the_same_may_be_written_another_way() {
             "the class of Ingresses that nobody makes",
             config.with("\"ingressClassName\": \"istio\"", "\"ingressClassName\": \"nginx\""),
         ),
-        ("one more key", config.with("data:\n", "data:\n  logger: |-\n    {\"image\": \"kserve/agent:v0.15.2\"}\n")),
-        ("labels", config.with("data:\n", "  labels: {team: platform}\ndata:\n")),
-        ("labels of another ConfigMap", CONFIG_DOMAIN.with("data:\n", "  labels: {team: platform}\ndata:\n")),
+        (
+            "one more key",
+            config.with("\ndata:\n", "\ndata:\n  logger: |-\n    {\"image\": \"kserve/agent:v0.15.2\"}\n"),
+        ),
+        ("labels", config.with("\ndata:\n", "\n  labels: {team: platform}\ndata:\n")),
+        ("labels of another ConfigMap", CONFIG_DOMAIN.with("\ndata:\n", "\n  labels: {team: platform}\ndata:\n")),
     ]);
 }

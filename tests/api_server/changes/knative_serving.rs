@@ -49,6 +49,6 @@ fn the_operator_may_be_asked_for_the_same() {
                 "enabled: true\n      knative-ingress-gateway:\n        selector: {istio: ingressgateway}\n",
             ),
         ),
-        ("labels", serving.with("spec:\n", "  labels: {team: platform}\nspec:\n")),
+        ("labels", serving.with("\nspec:\n", "\n  labels: {team: platform}\nspec:\n")),
     ]);
 }
