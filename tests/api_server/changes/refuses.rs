@@ -48,9 +48,12 @@ pub(super) fn is_refusal(answer: &Output, Because(code, hop): Because) -> Result
         return Err("it was admitted".to_owned());
     }
     let said = &answer.stderr;
-    let denied = said.lines().find(|line| line.contains(" admission webhook \"") && line.contains("denied the request: "));
+    let denied =
+        said.lines().find(|line| line.contains(" admission webhook \"") && line.contains("denied the request: "));
     let starts = ["Error from server (Forbidden): ", "error: "];
-    if !denied.is_some_and(|line| line.contains(".plumbline.dev\"") && starts.iter().any(|start| line.starts_with(start))) {
+    if !denied
+        .is_some_and(|line| line.contains(".plumbline.dev\"") && starts.iter().any(|start| line.starts_with(start)))
+    {
         return Err("that is no denial by plumbline".to_owned());
     }
     for wanted in [code, hop] {

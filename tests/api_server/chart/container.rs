@@ -75,7 +75,8 @@ fn settings_of(args: &[&str]) -> (Table, Value) {
         pod["containers"][0]["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()).collect();
     assert_eq!(arguments[0], "serve");
 
-    let told = Command::new(env!("CARGO_BIN_EXE_plumbline")).env_clear().arg("config").args(&arguments[1..]).output().unwrap();
+    let told =
+        Command::new(env!("CARGO_BIN_EXE_plumbline")).env_clear().arg("config").args(&arguments[1..]).output().unwrap();
     assert!(told.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&told.stderr));
     (toml::from_str(&String::from_utf8(told.stdout).unwrap()).unwrap(), pod)
 }
