@@ -51,12 +51,7 @@ const CNAMES_MAX: usize = 8;
 
 /// Finds the Service that a host names, through Services of type ExternalName: as DNS does for a client, or one of them, as
 /// istiod does for a route's destination (istio `pilot/pkg/networking/core/route` `GetDestinationCluster`).
-pub fn resolve(
-    view: &View<'_>,
-    host: &str,
-    cluster_domain: &str,
-    caller: Caller,
-) -> Result<Arc<Service>, Endpoints> {
+pub fn resolve(view: &View<'_>, host: &str, cluster_domain: &str, caller: Caller) -> Result<Arc<Service>, Endpoints> {
     let mut service = named(view, host, cluster_domain)?;
     let follows = match caller {
         Caller::Client => CNAMES_MAX,

@@ -170,13 +170,11 @@ impl RawServer {
             probed: matches!(self.port.protocol.as_str(), "HTTP" | "HTTP2"),
             hosts: self.hosts,
             bind: self.bind,
-            tls: self
-                .tls
-                .map(|tls| Tls {
-                    https_redirect: tls.https_redirect,
-                    istio_mutual: tls.mode == "ISTIO_MUTUAL",
-                    passthrough: matches!(tls.mode.as_str(), "PASSTHROUGH" | "AUTO_PASSTHROUGH"),
-                }),
+            tls: self.tls.map(|tls| Tls {
+                https_redirect: tls.https_redirect,
+                istio_mutual: tls.mode == "ISTIO_MUTUAL",
+                passthrough: matches!(tls.mode.as_str(), "PASSTHROUGH" | "AUTO_PASSTHROUGH"),
+            }),
         }
     }
 }

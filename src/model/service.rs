@@ -176,7 +176,8 @@ impl RawPort {
         };
         let tcp = self.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
         let is_udp = self.protocol.as_deref() == Some("UDP");
-        let mesh_protocol = if is_udp { "udp" } else { mesh_protocol(&self.name, self.app_protocol.as_deref(), self.port) };
+        let mesh_protocol =
+            if is_udp { "udp" } else { mesh_protocol(&self.name, self.app_protocol.as_deref(), self.port) };
         ServicePort { name: self.name, port: self.port, target, tcp, mesh_protocol }
     }
 }

@@ -14,9 +14,11 @@ mod chart;
 mod cluster_source;
 mod control_plane;
 mod harness;
-#[expect(dead_code, reason = "what proves the harness comes before what it is for")]
 mod plumbline_server;
 mod port;
 mod process;
+mod rest;
+mod scenarios;
 mod scratch;
 mod wait;
+mod yaml;

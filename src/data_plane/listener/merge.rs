@@ -59,7 +59,8 @@ impl<'s> Merged<'s> {
         }
         let own = &bound.gateway.key.namespace;
         let hosts: Vec<_> = server.hosts.iter().map(|pattern| host::qualified(pattern, own)).collect();
-        let repeats = hosts.iter().any(|name| known.iter().any(|(other, bind)| other == name && **bind == *server.bind));
+        let repeats =
+            hosts.iter().any(|name| known.iter().any(|(other, bind)| other == name && **bind == *server.bind));
         if repeats {
             self.dropped.push(bound);
         } else {
@@ -88,13 +89,14 @@ impl<'s> Merged<'s> {
         if slots.is_empty() {
             slots = self.slots.iter().filter(|slot| matches!(slot.bind, "::" | "[::]")).collect();
         }
-        let dropped = |others: &[&BoundServer]| self.dropped.iter().chain(others).map(|bound| (*bound).clone()).collect();
+        let dropped =
+            |others: &[&BoundServer]| self.dropped.iter().chain(others).map(|bound| (*bound).clone()).collect();
         let http: Vec<_> = slots.iter().filter(|slot| slot.protocol == Protocol::Http).collect();
         let others = slots.iter().filter(|slot| slot.protocol != Protocol::Http).flat_map(|slot| &slot.servers);
         let terminating: Vec<_> = others.clone().filter(|bound| bound.server().terminates_https()).collect();
-        let takes_all = terminating.iter().find(|bound| {
-            bound.server().hosts.iter().any(|pattern| host::split(pattern, "").1 == "*")
-        });
+        let takes_all = terminating
+            .iter()
+            .find(|bound| bound.server().hosts.iter().any(|pattern| host::split(pattern, "").1 == "*"));
         let not_http = |by: &BoundServer, others: &[&BoundServer], open| {
             let istio_mutual = terminating.iter().any(|bound| bound.server().tls.is_some_and(|tls| tls.istio_mutual));
             Listener::NotHttp { by: by.clone(), dropped: dropped(others), istio_mutual: istio_mutual && open, open }

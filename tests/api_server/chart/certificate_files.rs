@@ -4,10 +4,10 @@ use std::fs;
 use std::process::Command;
 
 use plumbline::certs::Pair;
-use plumbline::syntax::yaml;
 use serde_json::Value;
 
-use super::rendering::{Rendering, json};
+use super::rendering::Rendering;
+use crate::yaml;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/certs");
 const NAME: &str = "plumbline.plumbline.svc";
@@ -15,7 +15,7 @@ const NAME: &str = "plumbline.plumbline.svc";
 #[test]
 fn the_manifests_are_those_of_the_chart() {
     let text = fs::read_to_string(format!("{FOLDER}/cert-manager.yaml")).unwrap();
-    let files = yaml::parse_documents(&text).into_iter().map(|document| json(&document.unwrap()));
+    let files = yaml::objects(&text).into_iter();
 
     let rendered = Rendering::of("plumbline", &["--show-only", "templates/certificate.yaml"]);
     let unlabelled = rendered.objects().into_iter().map(|mut object| {

@@ -1,8 +1,8 @@
-use plumbline::syntax::{Node, Value as Syntax, yaml};
 use serde_json::Value;
 
 use super::cluster::{NAMESPACE, cluster};
 use crate::control_plane::Output;
+use crate::yaml;
 
 /// The chart's folder.
 pub(super) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/plumbline");
@@ -26,7 +26,7 @@ impl Rendering {
 
     /// The manifests as objects.
     pub(super) fn objects(&self) -> Vec<Value> {
-        yaml::parse_documents(self.text()).into_iter().map(|document| json(&document.unwrap())).collect()
+        yaml::objects(self.text())
     }
 
     /// The roles and their bindings.
@@ -47,16 +47,4 @@ impl Rendering {
 /// Runs `helm template`.
 pub(super) fn template(release: &str, namespace: &str, args: &[&str]) -> Output {
     cluster().helm(&[&["template", release, CHART, "--namespace", namespace], args].concat())
-}
-
-/// The same value without its places.
-pub(super) fn json(node: &Node) -> Value {
-    match &node.value {
-        Syntax::Null => Value::Null,
-        Syntax::Bool(truth) => Value::Bool(*truth),
-        Syntax::Number(digits) => serde_json::from_str(digits).unwrap(),
-        Syntax::String(text) => Value::String(text.clone()),
-        Syntax::Sequence(items) => items.iter().map(json).collect(),
-        Syntax::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
-    }
 }

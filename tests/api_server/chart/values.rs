@@ -8,7 +8,8 @@ use std::fs;
 use plumbline::syntax::{Node, line_column, yaml};
 use serde_json::Value;
 
-use super::rendering::{CHART, json};
+use super::rendering::CHART;
+use crate::yaml::json;
 
 const BEGIN: &str = "<!-- values: begin -->\n";
 const END: &str = "<!-- values: end -->\n";

@@ -1,0 +1,124 @@
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::header::{self, HeaderValue};
+use kube::Client;
+use kube::client::Body;
+use kube::core::params::{DeleteParams, ListParams, Patch, PatchParams};
+use plumbline::cluster::{Connection, ConnectionOptions};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::control_plane::{ControlPlane, User};
+
+/// Writes in quick sequence, where starting a `kubectl` for each write would be most of the time.
+pub(crate) struct Rest {
+    runtime: Runtime,
+    client: Client,
+    impersonated: Option<&'static str>,
+}
+
+/// What the API server said to a write that it did, or that a webhook refused.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Answer {
+    /// Why a webhook refused it.
+    pub(crate) denial: Option<String>,
+    /// What webhooks warn of.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Answer {
+    /// # Panics
+    /// With the denial, if there is one.
+    #[track_caller]
+    pub(crate) fn expect_admitted(self) -> Vec<String> {
+        assert!(self.denial.is_none(), "{self:#?}");
+        self.warnings
+    }
+}
+
+impl Rest {
+    /// A client for the API server as some user.
+    pub(crate) fn open(control_plane: &ControlPlane, user: User) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = ConnectionOptions { kubeconfig: Some(control_plane.kubeconfig(user).to_owned()), context: None };
+        let client = runtime.block_on(Connection::open(&options)).unwrap().client;
+        Self { runtime, client, impersonated: None }
+    }
+
+    /// A client for the API server as a user of its own, such as a controller of the control plane.
+    pub(crate) fn open_as(control_plane: &ControlPlane, impersonated: &'static str) -> Self {
+        Self { impersonated: Some(impersonated), ..Self::open(control_plane, User::Admin) }
+    }
+
+    /// Applies an object as `kubectl apply --server-side --force-conflicts` does.
+    ///
+    /// # Panics
+    /// If the write fails for any reason other than a webhook's denial.
+    #[track_caller]
+    pub(crate) fn apply(&self, object: &Value) -> Answer {
+        let params = PatchParams::apply("plumbline-tests").force();
+        let request = kube::core::Request::new(collection(object));
+        self.write(request.patch(name(object), &params, &Patch::Apply(object)).unwrap(), object)
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Panics
+    /// If it cannot be deleted for any reason other than a webhook's denial.
+    #[track_caller]
+    pub(crate) fn delete(&self, object: &Value) -> Answer {
+        let request = kube::core::Request::new(collection(object));
+        self.write(request.delete(name(object), &DeleteParams::default()).unwrap(), object)
+    }
+
+    /// Deletes whatever is at a path such as `/api/v1/namespaces/default/pods`; where no such kind is served, that is nothing.
+    #[track_caller]
+    pub(crate) fn delete_all(&self, path: &str) {
+        let request = kube::core::Request::new(path);
+        let request = request.delete_collection(&DeleteParams::default(), &ListParams::default()).unwrap();
+        let (status, _, body) = self.send(request);
+        assert!(matches!(status, 200 | 404), "{path}: {status} {body}");
+    }
+
+    #[track_caller]
+    fn write(&self, request: Request<Vec<u8>>, object: &Value) -> Answer {
+        let (status, warnings, body) = self.send(request);
+        let message = body["message"].as_str().unwrap_or_default();
+        let denial = match status {
+            200 | 201 => None,
+            403 if message.contains("denied the request") => Some(message.to_owned()),
+            _ => panic!("{status} {message}: {object}"),
+        };
+        Answer { denial, warnings }
+    }
+
+    fn send(&self, mut request: Request<Vec<u8>>) -> (u16, Vec<String>, Value) {
+        if let Some(user) = self.impersonated {
+            request.headers_mut().insert("Impersonate-User", HeaderValue::from_static(user));
+        }
+        self.runtime.block_on(async {
+            let answer = self.client.send(request.map(Body::from)).await.unwrap();
+            let status = answer.status().as_u16();
+            let warnings = answer.headers().get_all(header::WARNING).iter();
+            let warnings = warnings.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            (status, warnings, serde_json::from_slice(&body).unwrap_or_default())
+        })
+    }
+}
+
+/// The path of the collection that an object is in. All kinds written here form their plurals alike.
+fn collection(object: &Value) -> String {
+    let version = object["apiVersion"].as_str().unwrap();
+    let root = if version.contains('/') { "/apis" } else { "/api" };
+    let kind = object["kind"].as_str().unwrap().to_lowercase();
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => format!("{root}/{version}/namespaces/{namespace}/{kind}s"),
+        None => format!("{root}/{version}/{kind}s"),
+    }
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap()
+}
