@@ -275,7 +275,7 @@ impl<'a> View<'a> {
         if let Some(Object::Workload(new)) = change
             && selects(selector, &new.template.labels)
             // Scaled down in this very write: its pods go, and nothing stands in for them.
-            && !(new.scaled_to_zero && !self.was_scaled_to_zero(key))
+            && (!new.scaled_to_zero || self.was_scaled_to_zero(key))
         {
             found.push(new.template.clone());
         }

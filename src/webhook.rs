@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::admission::{Answer, Cause, Fault, Judge, Operation, Request, Summary};
 use crate::engine::{Actor, Change, JudgeSettings, Judgement, Verdict, judge, projected};
+use crate::finding::Finding;
 use crate::gather::{self, GatherError, Source, settle};
 use crate::model::{Object, config_map};
 use crate::object::{Kind, ObjectKey};
 use crate::report::denial;
+use crate::rules;
 use crate::view::{Need, Snapshot, View};
 
 /// Who deletes what is gone already.
@@ -86,6 +89,12 @@ impl<S: Source + 'static> Judge for Webhook<S> {
             return Err(Fault::Unavailable(format!("the cluster has not been read yet: waiting for {missing}")));
         }
         let change = self.change(kind, request, &gather::read(self.source.snapshot()))?;
+        if change.before == change.after
+            && kind == Kind::ConfigMap
+            && let Some(finding) = example_edit(&change.key, request)
+        {
+            return Ok(remark(&finding));
+        }
         let judged = settle(
             &*self.source,
             |snapshot| {
@@ -96,7 +105,7 @@ impl<S: Source + 'static> Judge for Webhook<S> {
             |judgement| judgement.verdict == Verdict::Deny || !judgement.warnings.is_empty(),
             deadline.into(),
         );
-        let judgement = judged.await.map_err(fault)?;
+        let judgement = judged.await.map_err(|error| fault(&error))?;
         let versions = versions(&gather::read(self.source.snapshot()), &judgement);
         let answer = answer(&change.key, &judgement, versions);
         if answer.allowed && !request.dry_run {
@@ -115,13 +124,39 @@ fn writes(snapshot: &Snapshot, change: &Change) -> Vec<(ObjectKey, Option<Object
     writes
 }
 
+/// The data of a ConfigMap, also what no model holds.
+#[derive(Default, Deserialize)]
+struct Documented {
+    #[serde(default)]
+    data: serde_json::Value,
+}
+
+/// Notices a write that changes documentation and nothing else.
+fn example_edit(key: &ObjectKey, request: &Request<'_>) -> Option<Finding> {
+    let data = |raw: Option<&RawValue>| -> Option<serde_json::Value> {
+        Some(serde_json::from_str::<Documented>(raw?.get()).ok()?.data)
+    };
+    rules::example_edit(key, &data(request.old_object)?, &data(request.object)?)
+}
+
+/// Allows a write, with one remark.
+fn remark(finding: &Finding) -> Answer {
+    let code = finding.code.to_string();
+    Answer {
+        warnings: vec![denial::warning(finding)],
+        audit: BTreeMap::from([("verdict".to_owned(), "warn".to_owned()), ("codes".to_owned(), code.clone())]),
+        summary: Summary { verdict: "warn", codes: vec![code], hop: String::new() },
+        ..Answer::allow()
+    }
+}
+
 fn read(kind: Kind, field: &str, raw: Option<&RawValue>) -> Result<Option<(ObjectKey, Object)>, Fault> {
     let Some(raw) = raw else { return Ok(None) };
     let parsed = Object::from_json(kind, raw.get().as_bytes());
     parsed.map(Some).map_err(|error| Fault::BadRequest(format!("{field}: {error}")))
 }
 
-fn fault(error: GatherError) -> Fault {
+fn fault(error: &GatherError) -> Fault {
     match error {
         GatherError::Deadline { .. } => Fault::DeadlineExceeded(error.to_string()),
         _ => Fault::Unavailable(error.to_string()),

@@ -1,5 +1,7 @@
 //! The commands for people, as processes: what they print, where, and how they end.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

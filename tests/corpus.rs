@@ -4,6 +4,8 @@
 //! any more, or when a controller refuses its configuration; where it says that new services would not become ready,
 //! plumbline refuses the change as well.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

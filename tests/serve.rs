@@ -1,5 +1,7 @@
 //! `serve --manifests` over real TLS: what bad input is told, and what is remembered of what was admitted.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -99,13 +99,13 @@ impl Requests {
     /// Reads one object.
     pub(super) async fn get(&self, collection: &str, name: &str) -> Result<Bytes, RequestError> {
         let request = Request::new(collection).get(name, &GetParams::default());
-        self.read(request.map_err(unbuildable)?).await
+        self.read(request.map_err(|error| unbuildable(&error))?).await
     }
 
     /// Reads one page of a collection.
     pub(super) async fn list(&self, collection: &str, params: &ListParams) -> Result<Bytes, RequestError> {
         let request = Request::new(collection).list(params);
-        self.read(request.map_err(unbuildable)?).await
+        self.read(request.map_err(|error| unbuildable(&error))?).await
     }
 
     /// Opens a watch; it has no time limit of its own once it is open.
@@ -115,7 +115,7 @@ impl Requests {
         params: &WatchParams,
         version: &str,
     ) -> Result<Body, RequestError> {
-        let request = Request::new(collection).watch(params, version).map_err(unbuildable)?.map(Body::from);
+        let request = Request::new(collection).watch(params, version).map_err(|error| unbuildable(&error))?.map(Body::from);
         let opening = timeout(self.limit, self.client.send(request)).await;
         let response = opening.map_err(|_| RequestError::TooSlow(self.limit))?.map_err(|error| unreachable(&error))?;
         let code = response.status();
@@ -226,8 +226,8 @@ fn unreachable(error: &kube::Error) -> RequestError {
     RequestError::Unreachable(chain(error))
 }
 
-fn unbuildable(error: kube::core::request::Error) -> RequestError {
-    RequestError::Unreadable(chain(&error))
+fn unbuildable(error: &kube::core::request::Error) -> RequestError {
+    RequestError::Unreadable(chain(error))
 }
 
 #[derive(Debug, Default, Deserialize)]

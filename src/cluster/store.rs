@@ -166,7 +166,9 @@ impl Store {
     pub(super) fn forget(&self, kind: Kind) {
         self.change(|snapshot, floors| {
             let keys = keys(snapshot, kind, &Extent::All);
-            keys.iter().for_each(|key| snapshot.remove(key));
+            for key in &keys {
+                snapshot.remove(key);
+            }
             floors.objects.retain(|key, _| key.kind != kind);
             !keys.is_empty()
         });

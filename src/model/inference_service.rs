@@ -40,6 +40,7 @@ impl DeploymentMode {
 
 /// What two InferenceServices must share for their requests to differ by name and namespace only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts about one object")]
 pub struct Shape {
     /// The mode its status records, or else its annotation asks for; `None` leaves it to KServe's default.
     pub mode: Option<DeploymentMode>,

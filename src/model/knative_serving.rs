@@ -90,10 +90,13 @@ impl KnativeServing {
     }
 }
 
+/// The keys of one ConfigMap.
+type RawData = BTreeMap<String, Option<Arc<str>>>;
+
 #[derive(Debug, Default, Deserialize)]
 struct RawSpec {
     #[serde(default, deserialize_with = "nullable")]
-    config: BTreeMap<String, Option<BTreeMap<String, Option<Arc<str>>>>>,
+    config: BTreeMap<String, Option<RawData>>,
     #[serde(default)]
     ingress: Option<RawIngress>,
 }

@@ -83,9 +83,8 @@ pub(super) fn text_at(view: &View<'_>, site: &Site) -> Option<Arc<str>> {
             view.config_map(&site.object.namespace, &site.object.name).present()?.data.get(&**key).cloned()
         }
         (Kind::KnativeServing, [_, _, Segment::Key(section), Segment::Key(key), ..]) => {
-            let serving = match view.object(&site.object) {
-                Lookup::Present(crate::model::Object::KnativeServing(serving)) => serving,
-                _ => return None,
+            let Lookup::Present(crate::model::Object::KnativeServing(serving)) = view.object(&site.object) else {
+                return None;
             };
             serving.config.get(&**section)?.get(&**key).cloned()
         }

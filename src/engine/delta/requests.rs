@@ -55,14 +55,14 @@ impl Delta<'_, '_> {
         distinctions.add(self.after.view, &self.after.configuration);
         for cohort in divide(population, &distinctions, |labels| self.choices(labels)) {
             for compared in self.compare(&cohort.subject) {
-                self.record(&cohort.subject, compared, &|affected| cohort.count_into(affected));
+                self.record(&cohort.subject, &compared, &|affected| cohort.count_into(affected));
             }
         }
         for namespace in self.settings.namespaces.clone() {
             if !population.shapes().any(|(_, namespaces)| namespaces.contains_key(&namespace)) {
                 let subject = stand_in(&namespace);
                 for compared in self.compare(&subject) {
-                    self.record(&subject, compared, &|affected| {
+                    self.record(&subject, &compared, &|affected| {
                         affected.synthetic = true;
                         affected.add(&subject.namespace, []);
                     });
@@ -96,7 +96,7 @@ impl Delta<'_, '_> {
                     affected.add(&subject.namespace, []);
                 };
                 if refuse {
-                    self.record(&subject, compared, &mark);
+                    self.record(&subject, &compared, &mark);
                 } else if let End::Broken(found) = &compared.after.end {
                     let finding = rules::explain_break(self.after.view, &compared.after, found, self.facts);
                     self.lesser.add_for(finding, &compared.kind, mark);
@@ -125,8 +125,8 @@ impl Delta<'_, '_> {
     }
 
     /// Notes what a comparison means for those who share it.
-    fn record(&mut self, subject: &Subject, compared: Compared, count: &dyn Fn(&mut Affected)) {
-        let Compared { kind, before, after } = &compared;
+    fn record(&mut self, subject: &Subject, compared: &Compared, count: &dyn Fn(&mut Affected)) {
+        let Compared { kind, before, after } = compared;
         if before.end.is_reached() != after.end.is_reached() && !matches!(after.end, End::Unknown { .. } | End::NotMade)
         {
             let mut affected = Affected::default();
