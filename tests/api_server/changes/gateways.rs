@@ -12,75 +12,83 @@ fn the_local_gateway_is_kept() {
         (
             "hosts of another namespace",
             LOCAL_GATEWAY.with("*.online-serving.svc.cluster.local", "*.other.svc.cluster.local"),
-            Because("PL1", "L4"),
+            Because("PL110", "L4 route"),
         ),
         (
             "the short hosts alone",
             LOCAL_GATEWAY.with("    - \"*.online-serving.svc.cluster.local\"\n", ""),
-            Because("PL1", "L4"),
+            Because("PL110", "L4 route"),
         ),
         (
             "the short host, by which a transformer calls its predictor",
             LOCAL_GATEWAY.with("    - \"*.online-serving\"\n", ""),
-            Because("PL1", "L7"),
+            Because("PL110", "L7 route"),
         ),
-        ("one namespace of two", LOCAL_GATEWAY.with(hosts, ""), Because("PL1", "L4")),
+        ("one namespace of two", LOCAL_GATEWAY.with(hosts, ""), Because("PL110", "L4 route")),
         (
             "hosts for routes of another namespace",
             LOCAL_GATEWAY.with("*.online-serving.svc.cluster.local", "istio-system/*.online-serving.svc.cluster.local"),
-            Because("PL1", "L4"),
+            Because("PL111", "L4 route"),
         ),
         (
             "hosts in upper case",
             LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "*.RISK.svc.cluster.local"),
-            Because("PL1", "L4"),
+            Because("PL110", "L4 route"),
         ),
         (
             "a selector with a typing error",
             LOCAL_GATEWAY.with("app: custom-local-gateway", "app: custom-local-gatewey"),
-            Because("PL1", "L3"),
+            Because("PL108", "L3 listener"),
         ),
         (
             "a selector of other pods",
             LOCAL_GATEWAY.with("app: custom-local-gateway", "istio: ingressgateway"),
-            Because("PL1", "L3"),
+            Because("PL108", "L3 listener"),
         ),
-        ("another port", LOCAL_GATEWAY.with("number: 80", "number: 8081"), Because("PL1", "L3")),
-        ("TCP", LOCAL_GATEWAY.with("protocol: HTTP", "protocol: TCP"), Because("PL1", "L")),
+        ("another port", LOCAL_GATEWAY.with("number: 80", "number: 8081"), Because("PL109", "L3 listener")),
+        ("TCP", LOCAL_GATEWAY.with("protocol: HTTP", "protocol: TCP"), Because("PL106", "L3 listener")),
         (
             "TLS",
             LOCAL_GATEWAY
                 .with("protocol: HTTP", "protocol: HTTPS")
                 .and("    hosts:", "    tls: {mode: SIMPLE, credentialName: local}\n    hosts:"),
-            Because("PL1", "L"),
+            Because("PL106", "L3 listener"),
         ),
         (
             "a redirect to HTTPS",
             LOCAL_GATEWAY.with("    hosts:", "    tls: {httpsRedirect: true}\n    hosts:"),
-            Because("PL1", "L4"),
+            Because("PL113", "L4 route"),
         ),
-        ("its deletion", LOCAL_GATEWAY.deleted(), Because("PL1", "L")),
+        ("its deletion", LOCAL_GATEWAY.deleted(), Because("PL107", "L3 listener")),
     ]);
 }
 
 #[test]
 fn the_gateway_to_the_outside_is_kept() {
     refuses(&[
-        ("hosts of the cluster alone", INGRESS_GATEWAY.with("\"*\"", "\"*.svc.cluster.local\""), Because("PL2", "E2")),
-        ("hosts of another domain", INGRESS_GATEWAY.with("\"*\"", "\"*.example.org\""), Because("PL2", "E2")),
-        ("hosts for routes of its own namespace", INGRESS_GATEWAY.with("\"*\"", "\"./*\""), Because("PL2", "E2")),
+        (
+            "hosts of the cluster alone",
+            INGRESS_GATEWAY.with("\"*\"", "\"*.svc.cluster.local\""),
+            Because("PL210", "E2 route"),
+        ),
+        ("hosts of another domain", INGRESS_GATEWAY.with("\"*\"", "\"*.example.org\""), Because("PL210", "E2 route")),
+        (
+            "hosts for routes of its own namespace",
+            INGRESS_GATEWAY.with("\"*\"", "\"./*\""),
+            Because("PL211", "E2 route"),
+        ),
         (
             "a selector with a label that the pods lack",
             INGRESS_GATEWAY.with("istio: ingressgateway", "istio: ingressgateway\n    team: platform"),
-            Because("PL2", "E"),
+            Because("PL208", "E1 entry"),
         ),
-        ("another port", INGRESS_GATEWAY.with("number: 80", "number: 9080"), Because("PL2", "E")),
+        ("another port", INGRESS_GATEWAY.with("number: 80", "number: 9080"), Because("PL209", "E1 entry")),
         (
             "a redirect to HTTPS",
             INGRESS_GATEWAY.with("    hosts:", "    tls: {httpsRedirect: true}\n    hosts:"),
-            Because("PL2", "E"),
+            Because("PL213", "E2 route"),
         ),
-        ("its deletion", INGRESS_GATEWAY.deleted(), Because("PL2", "E")),
+        ("its deletion", INGRESS_GATEWAY.deleted(), Because("PL207", "E1 entry")),
     ]);
 }
 

@@ -10,13 +10,13 @@ const NO_TRANSLATION: &str = "  labels:\n    experimental.istio.io/disable-gatew
 fn the_service_of_the_local_gateway_is_kept() {
     let http = "  - name: http2\n    port: 80\n    targetPort: 8080\n";
     refuses(&[
-        ("without its port", LOCAL_SERVICE.with(http, ""), Because("PL1", "L2")),
-        ("another port", LOCAL_SERVICE.with("port: 80\n", "port: 8000\n"), Because("PL1", "L")),
-        ("UDP", LOCAL_SERVICE.with("port: 80\n", "port: 80\n    protocol: UDP\n"), Because("PL1", "L2")),
+        ("without its port", LOCAL_SERVICE.with(http, ""), Because("PL103", "L2 service")),
+        ("another port", LOCAL_SERVICE.with("port: 80\n", "port: 8000\n"), Because("PL103", "L2 service")),
+        ("UDP", LOCAL_SERVICE.with("port: 80\n", "port: 80\n    protocol: UDP\n"), Because("PL103", "L2 service")),
         (
             "a selector with a typing error",
             LOCAL_SERVICE.with("selector:\n    app: custom-local-gateway", "selector:\n    app: custom-local-gatewey"),
-            Because("PL1", "L2"),
+            Because("PL104", "L2 service"),
         ),
         (
             "a selector of other pods",
@@ -24,15 +24,19 @@ fn the_service_of_the_local_gateway_is_kept() {
                 "selector:\n    app: custom-local-gateway\n    istio: custom-local-gateway",
                 "selector:\n    app: istio-ingressgateway\n    istio: ingressgateway",
             ),
-            Because("PL1", "L3"),
+            Because("PL108", "L4 route"),
         ),
         (
             "hidden from the gateway",
             LOCAL_SERVICE.with("  labels:", "  annotations: {networking.istio.io/exportTo: \"~\"}\n  labels:"),
-            Because("PL1", "L5"),
+            Because("PL124", "L5 destination"),
         ),
-        ("a port that is not translated", LOCAL_SERVICE.with("  labels:\n", NO_TRANSLATION), Because("PL1", "L3")),
-        ("its deletion", LOCAL_SERVICE.deleted(), Because("PL1", "L2")),
+        (
+            "a port that is not translated",
+            LOCAL_SERVICE.with("  labels:\n", NO_TRANSLATION),
+            Because("PL109", "L3 listener"),
+        ),
+        ("its deletion", LOCAL_SERVICE.deleted(), Because("PL102", "L2 service")),
     ]);
 }
 
@@ -40,14 +44,18 @@ fn the_service_of_the_local_gateway_is_kept() {
 fn the_service_to_the_outside_is_kept() {
     let http = "  - name: http2\n    port: 80\n    targetPort: 8080\n";
     refuses(&[
-        ("without its port", INGRESS_SERVICE.with(http, ""), Because("PL2", "E1")),
+        ("without its port", INGRESS_SERVICE.with(http, ""), Because("PL203", "E1 entry")),
         (
             "a selector with a typing error",
             INGRESS_SERVICE.with("selector:\n    app: istio-ingressgateway", "selector:\n    app: istio-ingresgateway"),
-            Because("PL2", "E1"),
+            Because("PL204", "E1 entry"),
         ),
-        ("a port that is not translated", INGRESS_SERVICE.with("  labels:\n", NO_TRANSLATION), Because("PL2", "E")),
-        ("its deletion", INGRESS_SERVICE.deleted(), Because("PL2", "E1")),
+        (
+            "a port that is not translated",
+            INGRESS_SERVICE.with("  labels:\n", NO_TRANSLATION),
+            Because("PL209", "E1 entry"),
+        ),
+        ("its deletion", INGRESS_SERVICE.deleted(), Because("PL201", "E1 entry")),
     ]);
 }
 
