@@ -1,7 +1,7 @@
 //! Istio's Gateways.
 
-use super::admits::admits;
-use super::change::{Change, INGRESS_GATEWAY, LOCAL_GATEWAY};
+use super::admits::{admits, admits_with};
+use super::change::{Change, INGRESS_GATEWAY, LOCAL_GATEWAY, SHIPPED_LOCAL_GATEWAY};
 use super::refuses::{Because, refuses};
 
 #[test]
@@ -96,7 +96,8 @@ fn the_gateway_to_the_outside_is_kept() {
 fn a_gateway_may_say_the_same_in_other_words() {
     let all_hosts = "    - \"*.online-serving\"\n    - \"*.online-serving.svc\"\n    - \"*.online-serving.svc.cluster.local\"\n    - \"*.risk\"\n    - \"*.risk.svc\"\n    - \"*.risk.svc.cluster.local\"\n";
     admits(&[
-        ("v1beta1", LOCAL_GATEWAY.with("istio.io/v1", "istio.io/v1beta1").and("  selector:", "  selector: ")),
+        ("v1beta1", LOCAL_GATEWAY.with("istio.io/v1", "istio.io/v1beta1").and("spec:", "  labels: {team: platform}\nspec:")),
+        ("v1alpha3", LOCAL_GATEWAY.with("istio.io/v1", "istio.io/v1alpha3").and("spec:", "  labels: {team: platform}\nspec:")),
         ("any host", LOCAL_GATEWAY.with(all_hosts, "    - \"*\"\n")),
         ("any host of any namespace", LOCAL_GATEWAY.with(all_hosts, "    - \"*/*\"\n")),
         ("a namespace in front of a host", LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "risk/*.risk.svc.cluster.local")),
@@ -110,9 +111,23 @@ fn a_gateway_may_say_the_same_in_other_words() {
         ("another label of the same pods", LOCAL_GATEWAY.with("app: custom-local-gateway", "istio: custom-local-gateway")),
         ("labels and annotations", LOCAL_GATEWAY.with("  namespace:", "  labels: {team: platform}\n  annotations: {example.com/owner: platform}\n  namespace:")),
         ("one more server", LOCAL_GATEWAY.with("  servers:\n", "  servers:\n  - port: {number: 8443, name: tls, protocol: TLS}\n    tls: {mode: PASSTHROUGH}\n    hosts: [secure.example.org]\n")),
-        ("the port of the pods instead of the Service's", INGRESS_GATEWAY.with("number: 80", "number: 8080")),
-        ("hosts by domain and cluster", INGRESS_GATEWAY.with("\"*\"", "\"*.example.com\"\n    - \"*.svc.cluster.local\"")),
     ]);
+}
+
+#[test]
+fn a_shipped_gateway_may_be_edited_until_its_operator_undoes_it() {
+    admits_with(
+        &["PL501: "],
+        &[
+            ("the port of the pods instead of the Service's", INGRESS_GATEWAY.with("number: 80", "number: 8080")),
+            (
+                "hosts by domain and cluster",
+                INGRESS_GATEWAY.with("\"*\"", "\"*.example.com\"\n    - \"*.svc.cluster.local\""),
+            ),
+            ("one that nobody uses, in other words", SHIPPED_LOCAL_GATEWAY.with("*", "*.example.org")),
+            ("one that nobody uses, deleted", SHIPPED_LOCAL_GATEWAY.deleted()),
+        ],
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The ConfigMap `inferenceservice-config`.
 
 use super::admits::admits;
-use super::change::{CONFIG_DOMAIN, INFERENCE_SERVICE_CONFIG};
+use super::change::INFERENCE_SERVICE_CONFIG;
 use super::refuses::{Because, refuses};
 
 const INGRESS_GATEWAY: &str = "      \"ingressGateway\": \"knative-serving/knative-ingress-gateway\",\n";
@@ -133,6 +133,5 @@ fn the_same_may_be_written_another_way() {
             config.with("\ndata:\n", "\ndata:\n  logger: |-\n    {\"image\": \"kserve/agent:v0.15.2\"}\n"),
         ),
         ("labels", config.with("\ndata:\n", "\n  labels: {team: platform}\ndata:\n")),
-        ("labels of another ConfigMap", CONFIG_DOMAIN.with("\ndata:\n", "\n  labels: {team: platform}\ndata:\n")),
     ]);
 }

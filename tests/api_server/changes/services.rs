@@ -1,7 +1,7 @@
 //! The Services in front of gateway pods.
 
 use super::admits::admits;
-use super::change::{Change, INGRESS_SERVICE, LOCAL_SERVICE};
+use super::change::{Change, INGRESS_SERVICE, LOCAL_SERVICE, SHIPPED_LOCAL_SERVICE};
 use super::refuses::{Because, refuses};
 
 const NO_TRANSLATION: &str = "  labels:\n    experimental.istio.io/disable-gateway-port-translation: \"true\"\n";
@@ -35,6 +35,11 @@ fn the_service_of_the_local_gateway_is_kept() {
             "a port that is not translated",
             LOCAL_SERVICE.with("  labels:\n", NO_TRANSLATION),
             Because("PL109", "L3 listener"),
+        ),
+        (
+            "a target port that no pod names",
+            LOCAL_SERVICE.with("targetPort: 8080", "targetPort: web"),
+            Because("PL1", "L2 service"),
         ),
         ("its deletion", LOCAL_SERVICE.deleted(), Because("PL102", "L2 service")),
     ]);
@@ -90,6 +95,7 @@ fn a_service_may_lead_there_another_way() {
         ),
         ("a second Service of the same pods", Change::Create(another)),
         ("a Service of other pods", Change::Create(unrelated)),
+        ("one that nobody uses, deleted", SHIPPED_LOCAL_SERVICE.deleted()),
         ("another type", INGRESS_SERVICE.with("type: LoadBalancer", "type: ClusterIP")),
     ]);
 }
