@@ -13,8 +13,7 @@ const APPLY: [&str; 3] = ["apply", "--server-side", "--force-conflicts"];
 /// With every case that went otherwise.
 #[track_caller]
 pub(super) fn admits(cases: &[(&str, Change)]) {
-    let cases: Vec<_> = cases.iter().map(|(what, change)| (*what, change.clone(), &[][..])).collect();
-    admits_with_warnings(&cases);
+    admits_with(&[], cases);
 }
 
 /// Makes each change and undoes it, and wants all of it admitted, with warnings that begin like these and no others.
@@ -22,12 +21,12 @@ pub(super) fn admits(cases: &[(&str, Change)]) {
 /// # Panics
 /// With every case that went otherwise.
 #[track_caller]
-pub(super) fn admits_with_warnings(cases: &[(&str, Change, &[&str])]) {
-    let failures: Vec<_> = cases.iter().filter_map(|case| attempt(case).err()).collect();
+pub(super) fn admits_with(warnings: &[&str], cases: &[(&str, Change)]) {
+    let failures: Vec<_> = cases.iter().filter_map(|case| attempt(warnings, case).err()).collect();
     assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n"));
 }
 
-fn attempt((what, change, warnings): &(&str, Change, &[&str])) -> Result<(), String> {
+fn attempt(warnings: &[&str], (what, change): &(&str, Change)) -> Result<(), String> {
     let cluster = cluster();
     let _alone = cluster.as_deployed.write().unwrap_or_else(PoisonError::into_inner);
     let run = |way: &[&str], manifest: &str, done: &str, warnings: Option<&[&str]>| {

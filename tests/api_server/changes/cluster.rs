@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::change::{
     CONFIG_DOMAIN, CONFIG_ISTIO, INFERENCE_SERVICE_CONFIG, INGRESS_GATEWAY, INGRESS_SERVICE, KNATIVE_SERVING,
-    LOCAL_GATEWAY, LOCAL_SERVICE,
+    LOCAL_GATEWAY, LOCAL_SERVICE, Manifest, SHIPPED_LOCAL_GATEWAY, SHIPPED_LOCAL_SERVICE,
 };
 use crate::control_plane::{ControlPlane, Registration, Scope, User};
 use crate::plumbline_server::PlumblineServer;
@@ -12,7 +12,6 @@ use crate::wait;
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/plumbline");
 const NAMESPACES: &str = include_str!("cluster/namespaces.yaml");
 const GATEWAY_PODS: &str = include_str!("cluster/gateway-pods.yaml");
-const SHIPPED_LOCAL: &str = include_str!("cluster/shipped-local.yaml");
 const MODELS: &str = include_str!("cluster/models.yaml");
 
 /// A cluster with models behind a local gateway of its own, and plumbline in front of its API, installed by the chart.
@@ -39,11 +38,12 @@ pub(super) fn cluster() -> &'static Cluster {
 }
 
 fn deploy(control_plane: &ControlPlane) {
-    let manifests = [INGRESS_SERVICE, LOCAL_SERVICE, INGRESS_GATEWAY, LOCAL_GATEWAY, KNATIVE_SERVING]
+    let manifests = [INGRESS_SERVICE, LOCAL_SERVICE, SHIPPED_LOCAL_SERVICE]
         .into_iter()
-        .chain([CONFIG_ISTIO, CONFIG_DOMAIN, INFERENCE_SERVICE_CONFIG])
-        .map(super::change::Manifest::text);
-    let all: Vec<_> = [NAMESPACES, GATEWAY_PODS, SHIPPED_LOCAL].into_iter().chain(manifests).chain([MODELS]).collect();
+        .chain([INGRESS_GATEWAY, LOCAL_GATEWAY, SHIPPED_LOCAL_GATEWAY])
+        .chain([KNATIVE_SERVING, CONFIG_ISTIO, CONFIG_DOMAIN, INFERENCE_SERVICE_CONFIG])
+        .map(Manifest::text);
+    let all: Vec<_> = [NAMESPACES, GATEWAY_PODS].into_iter().chain(manifests).chain([MODELS]).collect();
     apply_both_ways(control_plane, &all.join("\n---\n"));
 }
 

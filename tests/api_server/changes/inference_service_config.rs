@@ -1,7 +1,7 @@
 //! The ConfigMap `inferenceservice-config`.
 
 use super::admits::admits;
-use super::change::{CONFIG_DOMAIN, INFERENCE_SERVICE_CONFIG};
+use super::change::INFERENCE_SERVICE_CONFIG;
 use super::refuses::{Because, refuses};
 
 const INGRESS_GATEWAY: &str = "      \"ingressGateway\": \"knative-serving/knative-ingress-gateway\",\n";
@@ -14,41 +14,45 @@ const KNATIVE_LOCAL_GATEWAY_SERVICE: &str =
 fn what_kserve_sends_to_is_kept() {
     let config = INFERENCE_SERVICE_CONFIG;
     refuses(&[
-        ("no JSON", config.with("\"urlScheme\": \"http\"", "urlScheme: http"), Because("PL0", "")),
-        ("a trailing comma", config.with("\"urlScheme\": \"http\"", "\"urlScheme\": \"http\","), Because("PL0", "")),
-        ("a comment", config.with("\"urlScheme\"", "// the scheme\n      \"urlScheme\""), Because("PL0", "")),
-        ("without ingressGateway", config.with(INGRESS_GATEWAY, ""), Because("PL0", "")),
-        ("without the whole key", config.with("  ingress: |-", "  ingres: |-"), Because("PL0", "")),
+        ("no JSON", config.with("\"urlScheme\": \"http\"", "urlScheme: http"), Because("PL001", "KServe")),
+        (
+            "a trailing comma",
+            config.with("\"urlScheme\": \"http\"", "\"urlScheme\": \"http\","),
+            Because("PL001", "KServe"),
+        ),
+        ("a comment", config.with("\"urlScheme\"", "// the scheme\n      \"urlScheme\""), Because("PL001", "KServe")),
+        ("without ingressGateway", config.with(INGRESS_GATEWAY, ""), Because("PL003", "KServe")),
+        ("without the whole key", config.with("  ingress: |-", "  ingres: |-"), Because("PL007", "KServe")),
         (
             "a truth in quotes",
             config.with("\"urlScheme\"", "\"disableIstioVirtualHost\": \"false\",\n      \"urlScheme\""),
-            Because("PL0", ""),
+            Because("PL002", "KServe"),
         ),
-        ("an unknown mode", config.with("\"Serverless\"", "\"Serverles\""), Because("PL0", "")),
+        ("an unknown mode", config.with("\"Serverless\"", "\"Serverles\""), Because("PL006", "KServe")),
         (
             "a local gateway that does not exist",
             config.with(LOCAL_GATEWAY, "\"localGateway\": \"istio-system/custom-local-gatewey\""),
-            Because("PL1", "L4"),
+            Because("PL107", "L4 route"),
         ),
         (
             "a local gateway without a namespace",
             config.with(LOCAL_GATEWAY, "\"localGateway\": \"custom-local-gateway\""),
-            Because("PL1", "L4"),
+            Because("PL107", "L4 route"),
         ),
         (
             "a local gateway on other pods",
             config.with(LOCAL_GATEWAY, "\"localGateway\": \"knative-serving/knative-local-gateway\""),
-            Because("PL1", "L4"),
+            Because("PL108", "L4 route"),
         ),
         (
             "a gateway to the outside that does not exist",
             config.with("knative-ingress-gateway", "knative-ingres-gateway"),
-            Because("PL2", "E2"),
+            Because("PL207", "E2 route"),
         ),
         (
             "a short name",
             config.with(LOCAL_GATEWAY_SERVICE, "\"localGatewayService\": \"custom-local-gateway.istio-system\""),
-            Because("PL1", "L1"),
+            Because("PL101", "L2 service"),
         ),
         (
             "a name with a port",
@@ -56,7 +60,7 @@ fn what_kserve_sends_to_is_kept() {
                 LOCAL_GATEWAY_SERVICE,
                 "\"localGatewayService\": \"custom-local-gateway.istio-system.svc.cluster.local:80\"",
             ),
-            Because("PL", ""),
+            Because("PL007", "KServe"),
         ),
         (
             "a Service of other pods",
@@ -64,7 +68,7 @@ fn what_kserve_sends_to_is_kept() {
                 LOCAL_GATEWAY_SERVICE,
                 "\"localGatewayService\": \"istio-ingressgateway.istio-system.svc.cluster.local\"",
             ),
-            Because("PL1", "L4"),
+            Because("PL108", "L4 route"),
         ),
         (
             "a destination whose pods Knative does not use",
@@ -72,7 +76,7 @@ fn what_kserve_sends_to_is_kept() {
                 KNATIVE_LOCAL_GATEWAY_SERVICE,
                 "\"knativeLocalGatewayService\": \"knative-local-gateway.istio-system.svc.cluster.local\"",
             ),
-            Because("PL1", "L7"),
+            Because("PL130", "L7 route"),
         ),
         (
             "a destination that does not exist",
@@ -80,9 +84,9 @@ fn what_kserve_sends_to_is_kept() {
                 KNATIVE_LOCAL_GATEWAY_SERVICE,
                 "\"knativeLocalGatewayService\": \"custom-local.istio-system.svc.cluster.local\"",
             ),
-            Because("PL1", "L5"),
+            Because("PL121", "L5 destination"),
         ),
-        ("its deletion", config.deleted(), Because("PL0", "")),
+        ("its deletion", config.deleted(), Because("PL020", "L1 name")),
     ]);
 }
 
@@ -129,6 +133,5 @@ fn the_same_may_be_written_another_way() {
             config.with("\ndata:\n", "\ndata:\n  logger: |-\n    {\"image\": \"kserve/agent:v0.15.2\"}\n"),
         ),
         ("labels", config.with("\ndata:\n", "\n  labels: {team: platform}\ndata:\n")),
-        ("labels of another ConfigMap", CONFIG_DOMAIN.with("\ndata:\n", "\n  labels: {team: platform}\ndata:\n")),
     ]);
 }

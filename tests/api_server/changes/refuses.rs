@@ -1,10 +1,10 @@
 use std::sync::PoisonError;
 
-use super::change::{Change, Manifest};
+use super::change::Change;
 use super::cluster::{Cluster, cluster};
 use crate::control_plane::{Output, User};
 
-/// Why a change is refused: the code of what it breaks, and the hop at which requests end (empty where none is walked).
+/// Why a change is refused: the code of what it breaks, and where that is seen: at a hop, or by a controller.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Because(pub(super) &'static str, pub(super) &'static str);
 
@@ -19,53 +19,47 @@ const WAYS_TO_DELETE: [&[&str]; 2] = [&["delete"], &["delete", "--dry-run=server
 /// With every case that went otherwise.
 #[track_caller]
 pub(super) fn refuses(cases: &[(&str, Change, Because)]) {
-    let failures: Vec<_> = cases.iter().filter_map(|case| attempt(case).err()).collect();
-    assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n"));
-}
-
-fn attempt((what, change, because): &(&str, Change, Because)) -> Result<(), String> {
-    let (object, ways) = match change {
-        Change::Write { before, .. } => (*before, &WAYS_TO_WRITE[..]),
-        Change::Delete(object) => (*object, &WAYS_TO_DELETE[..]),
-        Change::Create(_) => return Err(format!("{what}: what does not exist yet cannot stay unchanged")),
-    };
     let cluster = cluster();
     let _as_deployed = cluster.as_deployed.read().unwrap_or_else(PoisonError::into_inner);
-    let before = stored(cluster, object);
+    let before = cluster.guarded_objects();
+    let failures: Vec<_> = cases.iter().filter_map(|case| attempt(cluster, case).err()).collect();
+    assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    assert_eq!(cluster.guarded_objects(), before, "what was refused was done");
+}
+
+fn attempt(cluster: &Cluster, (what, change, because): &(&str, Change, Because)) -> Result<(), String> {
+    let ways = match change {
+        Change::Write { .. } | Change::Create(_) => &WAYS_TO_WRITE[..],
+        Change::Delete(_) => &WAYS_TO_DELETE[..],
+    };
     for way in ways {
         let args = [way, &["--filename=-"][..]].concat();
         let answer = cluster.control_plane.kubectl_with_input(User::Admin, &args, change.content());
-        let way = way.join(" ");
-        is_refusal(&answer, *because).map_err(|problem| format!("{what}: {way}: {problem}\n{answer:#?}"))?;
-    }
-    let after = stored(cluster, object);
-    if after == before { Ok(()) } else { Err(format!("{what}: the object was changed from\n{before}\nto\n{after}")) }
-}
-
-/// Whether an answer is a denial by one of the chart's webhooks that says why.
-pub(super) fn is_refusal(answer: &Output, Because(code, hop): Because) -> Result<(), String> {
-    if answer.status.success() {
-        return Err("it was admitted".to_owned());
-    }
-    let said = &answer.stderr;
-    let denied =
-        said.lines().find(|line| line.contains(" admission webhook \"") && line.contains("denied the request: "));
-    let starts = ["Error from server (Forbidden): ", "error: "];
-    if !denied
-        .is_some_and(|line| line.contains(".plumbline.dev\"") && starts.iter().any(|start| line.starts_with(start)))
-    {
-        return Err("that is no denial by plumbline".to_owned());
-    }
-    for wanted in [code, hop] {
-        if !said.contains(wanted) {
-            return Err(format!("the message lacks {wanted:?}"));
-        }
+        is_refusal(&answer, *because).map_err(|problem| format!("{what}: {}: {problem}", way.join(" ")))?;
     }
     Ok(())
 }
 
-/// The whole object as the API server has it, its resource version and who owns which field included.
-pub(super) fn stored(cluster: &Cluster, object: Manifest) -> String {
-    let args = ["get", "--filename=-", "--output=json", "--show-managed-fields"];
-    cluster.control_plane.kubectl_with_input(User::Admin, &args, object.text()).expect_success()
+/// Whether an answer is a denial by one of the chart's webhooks that says why.
+pub(super) fn is_refusal(answer: &Output, Because(code, place): Because) -> Result<(), String> {
+    if answer.status.success() {
+        return Err(format!("it was admitted: {answer:#?}"));
+    }
+    let said = &answer.stderr;
+    // An edit has words of its own for it.
+    let is_forbidden =
+        said.lines().any(|line| line.starts_with("Error from server (Forbidden): ") || line.starts_with("error: "));
+    let Some((client, message)) = said.split_once(".plumbline.dev\" denied the request: ") else {
+        return Err(format!("that is no denial by plumbline:\n{said}"));
+    };
+    if !is_forbidden || !client.contains("admission webhook \"") {
+        return Err(format!("the client took it for something else:\n{said}"));
+    }
+    let seen = format!("\n  seen      {place}");
+    let says_so = |paragraph: &str| paragraph.starts_with(&format!("{code} ")) && paragraph.contains(&seen);
+    if message.starts_with("this change of ") && message.split("\n\n").any(says_so) {
+        Ok(())
+    } else {
+        Err(format!("no paragraph about {code}, seen by or at {place}:\n{message}"))
+    }
 }

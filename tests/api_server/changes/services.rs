@@ -1,7 +1,7 @@
 //! The Services in front of gateway pods.
 
 use super::admits::admits;
-use super::change::{Change, INGRESS_SERVICE, LOCAL_SERVICE};
+use super::change::{Change, INGRESS_SERVICE, LOCAL_SERVICE, SHIPPED_LOCAL_SERVICE};
 use super::refuses::{Because, refuses};
 
 const NO_TRANSLATION: &str = "  labels:\n    experimental.istio.io/disable-gateway-port-translation: \"true\"\n";
@@ -10,13 +10,13 @@ const NO_TRANSLATION: &str = "  labels:\n    experimental.istio.io/disable-gatew
 fn the_service_of_the_local_gateway_is_kept() {
     let http = "  - name: http2\n    port: 80\n    targetPort: 8080\n";
     refuses(&[
-        ("without its port", LOCAL_SERVICE.with(http, ""), Because("PL1", "L2")),
-        ("another port", LOCAL_SERVICE.with("port: 80\n", "port: 8000\n"), Because("PL1", "L")),
-        ("UDP", LOCAL_SERVICE.with("port: 80\n", "port: 80\n    protocol: UDP\n"), Because("PL1", "L2")),
+        ("without its port", LOCAL_SERVICE.with(http, ""), Because("PL103", "L2 service")),
+        ("another port", LOCAL_SERVICE.with("port: 80\n", "port: 8000\n"), Because("PL103", "L2 service")),
+        ("UDP", LOCAL_SERVICE.with("port: 80\n", "port: 80\n    protocol: UDP\n"), Because("PL103", "L2 service")),
         (
             "a selector with a typing error",
             LOCAL_SERVICE.with("selector:\n    app: custom-local-gateway", "selector:\n    app: custom-local-gatewey"),
-            Because("PL1", "L2"),
+            Because("PL104", "L2 service"),
         ),
         (
             "a selector of other pods",
@@ -24,15 +24,24 @@ fn the_service_of_the_local_gateway_is_kept() {
                 "selector:\n    app: custom-local-gateway\n    istio: custom-local-gateway",
                 "selector:\n    app: istio-ingressgateway\n    istio: ingressgateway",
             ),
-            Because("PL1", "L3"),
+            Because("PL108", "L4 route"),
         ),
         (
             "hidden from the gateway",
             LOCAL_SERVICE.with("  labels:", "  annotations: {networking.istio.io/exportTo: \"~\"}\n  labels:"),
-            Because("PL1", "L5"),
+            Because("PL124", "L5 destination"),
         ),
-        ("a port that is not translated", LOCAL_SERVICE.with("  labels:\n", NO_TRANSLATION), Because("PL1", "L3")),
-        ("its deletion", LOCAL_SERVICE.deleted(), Because("PL1", "L2")),
+        (
+            "a port that is not translated",
+            LOCAL_SERVICE.with("  labels:\n", NO_TRANSLATION),
+            Because("PL109", "L3 listener"),
+        ),
+        (
+            "a target port that no pod names",
+            LOCAL_SERVICE.with("targetPort: 8080", "targetPort: web"),
+            Because("PL1", "L2 service"),
+        ),
+        ("its deletion", LOCAL_SERVICE.deleted(), Because("PL102", "L2 service")),
     ]);
 }
 
@@ -40,14 +49,18 @@ fn the_service_of_the_local_gateway_is_kept() {
 fn the_service_to_the_outside_is_kept() {
     let http = "  - name: http2\n    port: 80\n    targetPort: 8080\n";
     refuses(&[
-        ("without its port", INGRESS_SERVICE.with(http, ""), Because("PL2", "E1")),
+        ("without its port", INGRESS_SERVICE.with(http, ""), Because("PL203", "E1 entry")),
         (
             "a selector with a typing error",
             INGRESS_SERVICE.with("selector:\n    app: istio-ingressgateway", "selector:\n    app: istio-ingresgateway"),
-            Because("PL2", "E1"),
+            Because("PL204", "E1 entry"),
         ),
-        ("a port that is not translated", INGRESS_SERVICE.with("  labels:\n", NO_TRANSLATION), Because("PL2", "E")),
-        ("its deletion", INGRESS_SERVICE.deleted(), Because("PL2", "E1")),
+        (
+            "a port that is not translated",
+            INGRESS_SERVICE.with("  labels:\n", NO_TRANSLATION),
+            Because("PL209", "E1 entry"),
+        ),
+        ("its deletion", INGRESS_SERVICE.deleted(), Because("PL201", "E1 entry")),
     ]);
 }
 
@@ -82,6 +95,7 @@ fn a_service_may_lead_there_another_way() {
         ),
         ("a second Service of the same pods", Change::Create(another)),
         ("a Service of other pods", Change::Create(unrelated)),
+        ("one that nobody uses, deleted", SHIPPED_LOCAL_SERVICE.deleted()),
         ("another type", INGRESS_SERVICE.with("type: LoadBalancer", "type: ClusterIP")),
     ]);
 }

@@ -1,7 +1,7 @@
 //! Writes that no webhook has to see, or that hold nothing it reads.
 
 use super::admits::admits;
-use super::change::Change;
+use super::change::{CONFIG_DOMAIN, Change};
 use super::cluster::cluster;
 
 #[test]
@@ -12,6 +12,11 @@ fn what_decides_nothing_is_admitted() {
         ))
     };
     admits(&[
+        ("labels of the domains", CONFIG_DOMAIN.with("\ndata:\n", "\n  labels: {team: platform}\ndata:\n")),
+        (
+            "one more domain",
+            CONFIG_DOMAIN.with("\ndata:\n", "\ndata:\n  models.example.org: |\n    selector: {team: research}\n"),
+        ),
         ("another ConfigMap of Knative", config_map("knative-serving", "config-features")),
         ("a ConfigMap of the same name elsewhere", config_map("risk", "config-istio")),
         ("KServe's in Knative's namespace", config_map("knative-serving", "inferenceservice-config")),
