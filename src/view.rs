@@ -234,7 +234,9 @@ impl<'a> View<'a> {
     pub fn redirecting_gateways(&self) -> Vec<Arc<IstioGateway>> {
         let base = self.base.redirecting_gateways().filter(|gateway| !self.overlay.contains_key(&gateway.key)).cloned();
         let laid_over = self.overlay.values().flatten().filter_map(|object| match object {
-            Object::IstioGateway(gateway) if gateway.servers.iter().any(super::model::istio_gateway::Server::redirects) => {
+            Object::IstioGateway(gateway)
+                if gateway.servers.iter().any(super::model::istio_gateway::Server::redirects) =>
+            {
                 Some(gateway.clone())
             }
             _ => None,

@@ -30,7 +30,7 @@ fn a_broken_cluster_is_shown_by_file_and_line() {
     assert_eq!(checked.code, 1, "{checked:?}");
     let first = checked.output.lines().next().unwrap_or_default();
     assert!(first.starts_with("error[PL110]"), "{}", checked.output);
-    let place = format!("{}/20-gateways.yaml:14:", broken.path());
+    let place = format!("{}/20-gateways.yaml:15:", broken.path());
     assert!(checked.output.contains(&place), "{place}: {}", checked.output);
     assert!(checked.output.contains("plumbline explain PL110"), "{}", checked.output);
     assert!(!checked.output.contains('\u{1b}'), "no colours for a pipe: {}", checked.output);

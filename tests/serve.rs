@@ -60,19 +60,27 @@ fn a_review_that_cannot_be_read_is_an_error_that_says_what_is_wrong() {
 #[test]
 fn a_config_map_that_is_no_json_is_refused_at_its_character() {
     let serving = Serving::start(Path::new(EXAMPLE), &[]);
-    let before = config("{\n  \"localGateway\": \"istio-system/custom-local-gateway\"\n}");
+    let sound = r#"{
+  "ingressGateway": "knative-serving/knative-ingress-gateway",
+  "localGateway": "istio-system/custom-local-gateway",
+  "localGatewayService": "custom-local-gateway.istio-system.svc.cluster.local"
+}"#;
+    let before = config(sound);
 
-    for (text, place) in [
-        ("{\n  \"localGateway\": istio-system\n}", "line 2, column 19"),
-        ("{\n  \"localGateway\": \"istio-system/custom-local-gateway\",\n}", "line 3, column 1"),
-        ("{\n  \"localGateway\": \"istio-system/custom-local-gateway\"\n", "line 3, column 1"),
+    for (right, wrong, place) in [
+        ("\"istio-system/custom-local-gateway\"", "istio-system", ["(line 3)", "column 19\n"]),
+        ("svc.cluster.local\"\n}", "svc.cluster.local\",\n}", ["(line 5)", "invalid character '}'"]),
+        ("\n}", "\n", ["(line 5)", "unexpected end"]),
+        ("\"localGateway\":", "\"localGateway\"", ["(line 3)", "column 18\n"]),
     ] {
+        let text = &sound.replace(right, wrong);
+        assert_ne!(text, sound);
         let answer = serving.review(Some(&before), Some(&config(text)));
         assert_eq!(answer["allowed"], false, "{text}: {answer}");
         assert_eq!(answer["status"]["code"], 403, "{text}: {answer}");
         let message = answer["status"]["message"].as_str().unwrap_or_default();
         assert!(message.contains("data.ingress"), "{message}");
-        assert!(message.contains(place), "{place}: {message}");
+        assert!(place.iter().all(|part| message.contains(part)), "{place:?}: {message}");
     }
 }
 

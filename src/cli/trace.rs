@@ -55,12 +55,11 @@ fn walk(
     name: Option<&str>,
 ) -> (Walked, std::collections::BTreeSet<Need>) {
     let view = View::of(snapshot);
-    let mut names: Vec<Arc<str>> = if let Some(name) = name { vec![name.into()] } else {
+    let mut names: Vec<Arc<str>> = if let Some(name) = name {
+        vec![name.into()]
+    } else {
         let shapes = snapshot.population().shapes();
-        shapes
-            .filter_map(|(_, namespaces)| namespaces.get(namespace))
-            .flat_map(|names| names.keys().cloned())
-            .collect()
+        shapes.filter_map(|(_, namespaces)| namespaces.get(namespace)).flat_map(|names| names.keys().cloned()).collect()
     };
     if names.is_empty() {
         names.push(STAND_IN.into());

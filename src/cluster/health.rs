@@ -19,7 +19,7 @@ pub struct WatchStatus {
     pub name: Option<&'static str>,
     /// Whether the API server serves the kind.
     pub installed: bool,
-    /// Whether everything has been read at least once.
+    /// Whether everything has been read at least once, or is known to be out of our reach.
     pub synced: bool,
     /// How long the watch has been out of order, and why; its part of the snapshot is that old.
     pub broken: Option<(Duration, String)>,
@@ -94,6 +94,12 @@ impl Health {
         self.pulse.send_replace(());
     }
 
+    /// Notes that we may not read or watch. That is an answer: what is there stays unknown, and holds nobody up.
+    pub(super) fn forbidden(&self, why: String) {
+        self.state().synced = true;
+        self.failed(why);
+    }
+
     /// Notes that reading or watching has failed.
     pub(super) fn failed(&self, why: String) {
         let mut state = self.state();
@@ -147,6 +153,15 @@ mod tests {
         assert_eq!((status.errors, status.broken.map(|(_, why)| why).as_deref()), (3, Some("refused")));
         health.watching();
         assert_eq!(health.status().broken, None);
+    }
+
+    #[test]
+    fn a_kind_that_may_not_be_read_is_out_of_order_and_holds_nobody_up() {
+        let health = Health::new(Kind::Service, None, watch::Sender::new(()));
+        health.forbidden("no right".to_owned());
+        let status = health.status();
+        assert!(status.synced);
+        assert_eq!(status.broken.map(|(_, why)| why).as_deref(), Some("no right"));
     }
 
     #[test]

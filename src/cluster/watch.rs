@@ -154,13 +154,16 @@ impl Watch {
     }
 
     fn failed(&self, error: &RequestError) {
-        let forbidden = *error == RequestError::Forbidden;
+        if *error != RequestError::Forbidden {
+            self.health.failed(error.to_string());
+            return;
+        }
         let (namespace, _) = self.reach();
         let right = missing_right("\"list\" and \"watch\"", self.kind, namespace.as_deref());
-        if forbidden && self.extent == Extent::All {
+        if self.extent == Extent::All {
             self.reader.store.set_unread(self.kind, "", Some(right.clone()));
         }
-        self.health.failed(if forbidden { right.to_string() } else { error.to_string() });
+        self.health.forbidden(right.to_string());
     }
 
     /// The namespace and the field selector of the extent.

@@ -93,13 +93,13 @@ impl IstioConfig {
     }
 
     /// The local gateways of a Knative service with these labels (net-istio `GatewaysFromContext`).
-    #[must_use] 
+    #[must_use]
     pub fn local_for<'a>(&'a self, labels: &Labels) -> Vec<&'a GatewayEntry> {
         entries_for(&self.local, labels)
     }
 
     /// The external gateways of a Knative service with these labels.
-    #[must_use] 
+    #[must_use]
     pub fn external_for<'a>(&'a self, labels: &Labels) -> Vec<&'a GatewayEntry> {
         entries_for(&self.external, labels)
     }

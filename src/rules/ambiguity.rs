@@ -48,7 +48,9 @@ fn gateway_pods(walker: &Walker<'_, '_>) -> Vec<Pods> {
     let named = [&kserve.local_gateway_service.value, &kserve.knative_local_gateway_service.value];
     let local = walker.configuration.istio().map(|istio| istio.local.as_slice()).unwrap_or_default();
     let hosts = named.into_iter().chain(local.iter().map(|entry| &entry.service)).collect::<BTreeSet<_>>();
-    let by_host = hosts.into_iter().filter_map(|host| resolve(walker.view, host, &walker.facts.cluster_domain, Caller::Client).ok());
+    let by_host = hosts
+        .into_iter()
+        .filter_map(|host| resolve(walker.view, host, &walker.facts.cluster_domain, Caller::Client).ok());
     let ingress = GatewayRef::resolve(&kserve.ingress_gateway.value, "");
     let public = walker.view.gateway(&ingress.namespace, &ingress.name).present();
     let by_selector = public.into_iter().flat_map(|gateway| walker.view.services_selecting(&gateway.selector));

@@ -4,8 +4,10 @@
 mod bootstrap;
 mod exempt;
 mod migration;
+mod outage;
 mod repair;
 mod sequence;
 mod stage;
 mod stock;
 mod teardown;
+mod unknown;

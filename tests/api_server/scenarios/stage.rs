@@ -81,7 +81,12 @@ impl Stage {
 
     /// The same with further arguments for plumbline and values for the chart.
     pub(super) fn guard_with(&self, args: &[&str], values: &[&str]) -> Guard<'static> {
-        let server = PlumblineServer::start(self.control_plane.kubeconfig(User::Plumbline), args);
+        self.guard_as(User::Plumbline, args, values)
+    }
+
+    /// The same with the rights of another user.
+    pub(super) fn guard_as(&self, user: User, args: &[&str], values: &[&str]) -> Guard<'static> {
+        let server = PlumblineServer::start(self.control_plane.kubeconfig(user), args);
         wait_until_ready(&server);
         let webhooks = render(self.control_plane, "validatingwebhookconfiguration", values);
         let registration = self.control_plane.register_webhook(&webhooks, &server.endpoint(), Scope::AsWritten);
@@ -105,7 +110,8 @@ pub(super) fn render(control_plane: &ControlPlane, template: &str, values: &[&st
     control_plane.helm(&args.into_iter().chain(values).collect::<Vec<_>>()).expect_success()
 }
 
-fn grant_rights_of_chart(control_plane: &ControlPlane) {
+/// Gives plumbline the rights that its chart gives it.
+pub(super) fn grant_rights_of_chart(control_plane: &ControlPlane) {
     let namespace = r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "plumbline"}}"#;
     control_plane.apply(namespace, &["--server-side"]).expect_success();
     let roles = render(control_plane, "rbac", &[]);
