@@ -82,7 +82,8 @@ impl<S: Source + 'static> Judge for Webhook<S> {
         if !request.sub_resource.is_empty() || request.operation == Operation::Connect {
             return Ok(Answer::allow());
         }
-        if kind == Kind::ConfigMap && !config_map::is_known(&request.name) {
+        // A collection is deleted object by object, each without its name in the request.
+        if kind == Kind::ConfigMap && !request.name.is_empty() && !config_map::is_known(&request.name) {
             return Ok(Answer::allow());
         }
         if let Some(missing) = self.source.unready() {
