@@ -170,9 +170,9 @@ contexts: [{name: staging, context: {cluster: c, user: u}}, {name: orphan, conte
 users: [{name: u, user: {token: t}}]
 "#;
 
-    async fn message(content: &str, context: Option<&str>) -> String {
+    async fn message(kubeconfig: &str, context: Option<&str>) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), content).unwrap();
+        std::fs::write(file.path(), kubeconfig).unwrap();
         let options =
             ConnectionOptions { kubeconfig: Some(file.path().into()), context: context.map(ToOwned::to_owned) };
         let error = Connection::open(&options).await.unwrap_err().to_string();

@@ -138,7 +138,9 @@ impl Store {
                 Extent::Named { .. } => return changed,
             };
             if let Some(at) = at {
-                floors.collections.insert((kind, namespace.clone()), (at, Instant::now()));
+                let (floor, noted) =
+                    floors.collections.entry((kind, namespace.clone())).or_insert((at, Instant::now()));
+                (*floor, *noted) = ((*floor).max(at), Instant::now());
             }
             snapshot.set_unread(kind, &namespace, None);
             changed

@@ -10,7 +10,7 @@ use crate::model::Object;
 use crate::object::ObjectKey;
 use crate::view::{Lookup, PodQuery};
 
-/// A cluster of ConfigMaps and the order in which they are read.
+/// A cluster of `ConfigMap`s and the order in which they are read.
 #[derive(Default)]
 struct Remote {
     snapshot: RwLock<Snapshot>,
@@ -66,7 +66,7 @@ fn config_map(name: &str, next: &str) -> Object {
     Object::from_json(Kind::ConfigMap, json.as_bytes()).unwrap().1
 }
 
-/// Follows ConfigMaps that name one another, as a walk follows references; returns the way.
+/// Follows `ConfigMap`s that name one another, as a walk follows references; returns the way.
 fn follow(snapshot: &Snapshot, first: &str) -> (Vec<String>, BTreeSet<Need>) {
     let (mut way, mut needs, mut name) = (Vec::new(), BTreeSet::new(), first.to_owned());
     loop {

@@ -76,8 +76,11 @@ fn apply(store: &Store, answer: Answer) {
 
 fn age(answer: Answer) -> u64 {
     match answer {
-        Answer::Got(at) | Answer::Reported(at) | Answer::ReportedGone(at) => at,
-        Answer::Listed { at, .. } | Answer::ListedByName { at, .. } => at,
+        Answer::Got(at)
+        | Answer::Reported(at)
+        | Answer::ReportedGone(at)
+        | Answer::Listed { at, .. }
+        | Answer::ListedByName { at, .. } => at,
     }
 }
 

@@ -74,11 +74,11 @@ impl Api {
                 tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
                 Ok(Frame::data(Bytes::new()))
             });
-            return Ok(Response::new(StreamBody::new(frames(events).chain(end).boxed())));
+            return Ok(Response::new(StreamBody::new(frames(&events).chain(end).boxed())));
         }
         let answer = script.answers.get_mut(path).and_then(VecDeque::pop_front).flatten();
         let (code, body) = answer.ok_or(io::ErrorKind::ConnectionReset)?;
-        let response = Response::builder().status(code).body(StreamBody::new(frames(body).boxed()));
+        let response = Response::builder().status(code).body(StreamBody::new(frames(&body).boxed()));
         response.map_err(io::Error::other)
     }
 }
@@ -110,11 +110,12 @@ pub(super) fn service(name: &str, revision: u64) -> String {
 }
 
 fn lines(events: &[(&str, String)]) -> String {
-    events.iter().map(|(kind, object)| format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")).collect()
+    let lines = events.iter().map(|(kind, object)| format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n"));
+    lines.collect::<Vec<_>>().concat()
 }
 
 /// A body in two pieces, as the network may cut it.
-fn frames(body: String) -> impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
+fn frames(body: &str) -> impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + use<> {
     let (first, rest) = body.as_bytes().split_at(body.len() / 2);
     stream::iter([first.to_vec(), rest.to_vec()].map(|piece| Ok(Frame::data(Bytes::from(piece)))))
 }
