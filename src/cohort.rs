@@ -107,14 +107,14 @@ impl Distinctions {
     }
 }
 
-/// What the configurations make of a set of labels: equal choices mean equal requests.
+/// What the configurations make of an InferenceService's labels: equal choices mean equal requests.
 type Choice = Vec<String>;
 
 /// Divides the population into cohorts.
 pub fn divide<'p>(
     population: &'p Population,
     distinctions: &Distinctions,
-    choose: impl Fn(&Labels) -> Choice,
+    choose: impl Fn(&Subject) -> Choice,
 ) -> Vec<Cohort<'p>> {
     let mut cohorts: BTreeMap<(&Shape, &str, &str, Choice), Cohort<'p>> = BTreeMap::new();
     let special_names: Vec<&str> =
@@ -126,17 +126,17 @@ pub fn divide<'p>(
             let special: Vec<&Arc<str>> =
                 special_names.iter().filter_map(|name| names.get_key_value(*name)).map(|(name, _)| name).collect();
             let mut join = |name: &Arc<str>, labels: &Arc<Labels>, by_name: bool, members: Members<'p>| {
-                let choice = if distinctions.by_labels { choose(labels) } else { Choice::new() };
+                let subject = Subject {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                    shape: shape.clone(),
+                    labels: labels.clone(),
+                };
+                let choice = if distinctions.by_labels { choose(&subject) } else { Choice::new() };
                 let own_name = if by_name { names.get_key_value(name).map_or("", |(name, _)| name) } else { "" };
-                let cohort = cohorts.entry((shape, place, own_name, choice)).or_insert_with(|| Cohort {
-                    subject: Subject {
-                        namespace: namespace.clone(),
-                        name: name.clone(),
-                        shape: shape.clone(),
-                        labels: labels.clone(),
-                    },
-                    members: Vec::new(),
-                });
+                let cohort = cohorts
+                    .entry((shape, place, own_name, choice))
+                    .or_insert_with(|| Cohort { subject, members: Vec::new() });
                 match (cohort.members.last_mut(), members) {
                     (Some((last, Members::These(theirs))), Members::These(more)) if *last == namespace => {
                         theirs.extend(more);

@@ -61,7 +61,11 @@ pub fn resolve(view: &View<'_>, host: &str, cluster_domain: &str, caller: Caller
         if service.kind != ServiceKind::ExternalName {
             return Ok(service);
         }
-        service = named(view, &service.external_name, cluster_domain)?;
+        let target = named(view, &service.external_name, cluster_domain)?;
+        if target.key == service.key {
+            return Err(Endpoints::Unresolvable);
+        }
+        service = target;
     }
     match (service.kind, caller) {
         (ServiceKind::ExternalName, Caller::Client) => Err(Endpoints::Unresolvable),

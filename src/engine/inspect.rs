@@ -40,7 +40,7 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
     }
     let mut distinctions = Distinctions::default();
     distinctions.add(&view, &configuration);
-    let choose = |labels: &Labels| choices_of(&configuration, labels, &facts.cluster_domain);
+    let choose = |subject: &Subject| choices_of(&configuration, subject, &facts.cluster_domain);
     let walker = Walker { view: &view, configuration: &configuration, facts: &facts };
     for cohort in divide(snapshot.population(), &distinctions, choose) {
         for walk in walks(walker, &cohort.subject) {

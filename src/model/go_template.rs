@@ -42,6 +42,16 @@ impl GoTemplate {
         Ok(Self { parts })
     }
 
+    /// The fields that are read for certain: those outside richer actions.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        let is_rich = self.parts.contains(&Part::Action);
+        self.parts.iter().filter_map(move |part| match part {
+            // Inside an `if` or a `with` a field may never be read, or mean another value.
+            Part::Field(name) if !is_rich => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// Fills in the fields; `None` when an action cannot be evaluated here or a field has no value.
     #[must_use]
     pub fn render(&self, fields: &[(&str, &str)]) -> Option<String> {

@@ -1,5 +1,6 @@
 //! InferenceServices: what of them shapes their requests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -54,6 +55,31 @@ pub struct Shape {
     pub calls_predictor: bool,
     /// The infix of the predictor's service name (`spec.predictor.name`); mostly empty.
     pub predictor_name: Arc<str>,
+    /// Labels that its components set for their own Knative services; mostly none.
+    pub component_labels: BTreeMap<Component, Labels>,
+}
+
+/// A part of an InferenceService with a Knative service of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Component {
+    /// The model.
+    Predictor,
+    /// What stands in front of it.
+    Transformer,
+    /// What explains its answers.
+    Explainer,
+}
+
+impl Component {
+    /// The value of the label `component`, and the end of the Knative service's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Predictor => "predictor",
+            Self::Transformer => "transformer",
+            Self::Explainer => "explainer",
+        }
+    }
 }
 
 /// An InferenceService.
@@ -82,12 +108,21 @@ impl InferenceService {
             .or_else(|| annotation(DEPLOYMENT_MODE_ANNOTATION).and_then(DeploymentMode::parse));
         let labels = Arc::new(std::mem::take(&mut meta.labels));
         let callers = [&spec.transformer, &spec.explainer];
+        let parts = [
+            (Component::Predictor, Some(&spec.predictor.labels)),
+            (Component::Transformer, spec.transformer.as_ref().map(|part| &part.labels)),
+            (Component::Explainer, spec.explainer.as_ref().map(|part| &part.labels)),
+        ];
+        let labelled = parts.into_iter().filter_map(|(component, labels)| Some((component, labels?.clone())));
+        let front = spec.transformer.as_ref().map_or(&spec.predictor.labels, |part| &part.labels);
+        let visibility = front.get(VISIBILITY_LABEL).or_else(|| labels.get(VISIBILITY_LABEL));
         let shape = Shape {
             mode,
-            cluster_local: labels.get(VISIBILITY_LABEL).is_some_and(|value| &**value == "cluster-local"),
+            cluster_local: visibility.is_some_and(|value| &**value == "cluster-local"),
             transformer: spec.transformer.is_some(),
             explainer: spec.explainer.is_some(),
             calls_predictor: callers.into_iter().flatten().any(RawCaller::calls_predictor_by_default),
+            component_labels: labelled.filter(|(_, labels)| !labels.is_empty()).collect(),
             predictor_name: spec.predictor.name,
         };
         let shape = (!stopped && !meta.terminating).then_some(shape);
@@ -109,10 +144,14 @@ struct RawSpec {
 struct RawPredictor {
     #[serde(default, deserialize_with = "nullable")]
     name: Arc<str>,
+    #[serde(default, deserialize_with = "nullable")]
+    labels: Labels,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct RawCaller {
+    #[serde(default, deserialize_with = "nullable")]
+    labels: Labels,
     #[serde(default, deserialize_with = "nullable")]
     containers: Vec<RawContainer>,
 }

@@ -95,6 +95,16 @@ impl KserveConfig {
             fields.string(field).map_err(refuse_type)?;
         }
         fields.boolean("disableIngressCreation").map_err(refuse_type)?;
+        for (field, since) in [("enableLLMInferenceServiceTLS", 18), ("disableHTTPRouteTimeout", 18)] {
+            if versions.kserve_is_at_least(since) {
+                fields.boolean(field).map_err(refuse_type)?;
+            }
+        }
+        for (field, since) in [("modelBasedRoutingHeaderName", 19), ("modelBasedRoutingMode", 19)] {
+            if versions.kserve_is_at_least(since) {
+                fields.string(field).map_err(refuse_type)?;
+            }
+        }
         check_gateway_api(&fields, versions).map_err(|error| error.unwrap_or_else(refuse_type))?;
 
         require(&ingress_gateway, "ingressGateway", "invalid ingress config - ingressGateway is required")?;
@@ -163,6 +173,16 @@ impl KserveConfig {
                 position: service.written_line().map(|line| (line, 1)),
             });
         }
+        if let Some(template) = &self.path_template
+            && let Some(problem) = path_problem(template)
+        {
+            refusals.push(Refusal {
+                mistake: Mistake::KservePathTemplate,
+                message: format!("KServe writes no VirtualService: the path of pathTemplate {problem}"),
+                path: Self::path("pathTemplate"),
+                position: None,
+            });
+        }
         for (field, gateway) in [("localGateway", &self.local_gateway), ("ingressGateway", &self.ingress_gateway)] {
             if let Some(problem) = virtual_service_gateway_error(&gateway.value) {
                 refusals.push(self.refused_virtual_service(field, gateway, problem));
@@ -183,6 +203,17 @@ impl KserveConfig {
             position: value.written_line().map(|line| (line, 1)),
         }
     }
+}
+
+/// Why KServe cannot make a path of a template that parses (kserve `ingress/path.go` `GenerateUrlPath`); `None` where it can
+/// or where only Go could tell.
+fn path_problem(template: &GoTemplate) -> Option<String> {
+    let known = [("Name", "model"), ("Namespace", "models")];
+    if let Some(field) = template.fields().find(|field| known.iter().all(|(name, _)| name != field)) {
+        return Some(format!("reads .{field}, and there are only .Name and .Namespace"));
+    }
+    let path = template.render(&known)?;
+    (!path.starts_with('/')).then(|| format!("is {path:?}, which does not begin with \"/\""))
 }
 
 /// Why istiod's webhook refuses a destination host (istio `pkg/config/validation` `validateDestination`).

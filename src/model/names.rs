@@ -48,12 +48,11 @@ pub enum ServiceHost<'a> {
 pub fn service_host<'a>(host: &'a str, cluster_domain: &str) -> ServiceHost<'a> {
     let host = host.strip_suffix('.').unwrap_or(host);
     let suffix_length = ".svc.".len() + cluster_domain.len();
-    let in_cluster = host.len() > suffix_length
-        && host.is_char_boundary(host.len() - suffix_length)
-        && host[host.len() - suffix_length..]
-            .strip_prefix(".svc.")
-            .is_some_and(|domain| domain.eq_ignore_ascii_case(cluster_domain));
-    if in_cluster {
+    let ends_with = |suffix: &str| {
+        let start = host.len().checked_sub(suffix.len());
+        start.and_then(|start| host.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+    };
+    if host.len() > suffix_length && ends_with(&format!(".svc.{cluster_domain}")) {
         let mut labels = host[..host.len() - suffix_length].split('.');
         return match (labels.next(), labels.next(), labels.next()) {
             (Some(name), Some(namespace), None) if !name.is_empty() && !namespace.is_empty() => {
@@ -67,8 +66,13 @@ pub fn service_host<'a>(host: &'a str, cluster_domain: &str) -> ServiceHost<'a> 
     match labels.as_slice() {
         [_] | [_, _] | [_, _, "svc"] => ServiceHost::Unresolvable,
         [.., last] if last.contains(':') => ServiceHost::Unresolvable,
+        // An address is a name like any other to DNS, and nobody has it.
+        [_, _, _, _] if labels.iter().all(|label| label.parse::<u8>().is_ok()) => ServiceHost::Unresolvable,
         // `x.y.svc.<other>`: a cluster name under a domain that this cluster does not have.
         [_, _, "svc", ..] => ServiceHost::Unresolvable,
+        // Cluster DNS answers for its whole domain, and knows Services and addresses of pods only.
+        _ if ends_with(&format!(".pod.{cluster_domain}")) => ServiceHost::Foreign,
+        _ if ends_with(&format!(".{cluster_domain}")) => ServiceHost::Unresolvable,
         _ => ServiceHost::Foreign,
     }
 }
@@ -185,6 +189,11 @@ mod tests {
         }
         assert_eq!(cluster("gw.istio-system.svc.corp.local"), ServiceHost::Unresolvable);
         assert_eq!(cluster("models.prod.example.com"), ServiceHost::Foreign);
+        for nowhere in ["gw.istio-system.sv.cluster.local", "10.0.0.1"] {
+            assert_eq!(cluster(nowhere), ServiceHost::Unresolvable, "{nowhere}");
+        }
+        let upper = ServiceHost::Cluster { name: "GW", namespace: "ISTIO-SYSTEM" };
+        assert_eq!(cluster("GW.ISTIO-SYSTEM.SVC.CLUSTER.LOCAL"), upper);
         assert_eq!(
             service_host("gw.a.svc.corp.local", "corp.local"),
             ServiceHost::Cluster { name: "gw", namespace: "a" }

@@ -86,7 +86,13 @@ impl Versions {
     /// Whether KServe reads the Gateway API keys (since 0.15).
     #[must_use]
     pub fn kserve_has_gateway_api(self) -> bool {
-        self.kserve.is_none_or(|release| release >= Release::new(0, 15))
+        self.kserve_is_at_least(15)
+    }
+
+    /// Whether KServe is of release `0.minor` or newer, as an unknown one counts.
+    #[must_use]
+    pub fn kserve_is_at_least(self, minor: u16) -> bool {
+        self.kserve.is_none_or(|release| release >= Release::new(0, minor))
     }
 
     /// Whether net-istio reads the list keys of `config-istio` (since 1.14).

@@ -6,10 +6,11 @@ use super::local::{HTTP_PORT, HTTPS_PORT, entry_site};
 use super::request::{Hop, Request, RequestKind, Subject};
 use super::route::{Route, broken};
 use super::{Cause, End, Passed, Step, Walk, Walker};
+use crate::model::config_map::CONFIG_DOMAIN;
 use crate::model::kserve_config::KserveConfig;
 use crate::model::names::{GatewayRef, is_dns_subdomain};
 use crate::model::service::{Service, ServiceKind};
-use crate::object::{FieldPath, ObjectKey};
+use crate::object::{FieldPath, Kind, ObjectKey};
 use crate::view::Lookup;
 
 /// A public request before it has entered: its host, and the route that should take it.
@@ -17,6 +18,8 @@ struct Public {
     route: Route,
     /// Whether KServe's virtual host takes it, and forwards to Knative's local gateway.
     through_kserve: bool,
+    /// How many of the route's Gateways, from the first, are there for public traffic.
+    faces: usize,
 }
 
 impl Walker<'_, '_> {
@@ -40,14 +43,20 @@ impl Walker<'_, '_> {
             return Err(End::NotMade);
         }
         let config = self.serverless_config(subject, Hop::Entry)?;
-        let mut public = self.public(subject, &config, domain)?;
+        let mut public = match (self.public(subject, &config, domain), before) {
+            // The name that clients use is gone: nothing serves it any more.
+            (Err(End::NotMade), Some(request)) if domain.is_none() || !config.disable_virtual_host.value => {
+                return Err(self.name_gone(request, domain.is_some()));
+            }
+            (public, _) => public?,
+        };
         let secure = config.url_scheme.value == "https";
         let scheme_port = if secure { HTTPS_PORT } else { HTTP_PORT };
         walk.request.url = format!("{}://{}", config.url_scheme.value, public.route.host);
         if !config.disable_virtual_host.value {
             self.check_written_objects(&config, Hop::Entry)?;
         }
-        let entries = self.entries(&public.route, scheme_port, before, &mut walk.request)?;
+        let entries = self.entries(&public, scheme_port, before, &mut walk.request)?;
         // What a client already uses must keep working; where nothing is known of clients, one working entry will do.
         let kept = before.is_some();
         let mut reached = Vec::new();
@@ -119,10 +128,11 @@ impl Walker<'_, '_> {
             Lookup::Absent => return Err(End::NotMade),
             Lookup::Unknown(why) => return Err(End::Unknown { hop, why: format!("config-domain: {why}") }),
         };
-        let Some(own_domain) = domains.domain_for(&subject.labels, &self.facts.cluster_domain) else {
+        let labels = subject.service_labels(subject.front());
+        let Some(own_domain) = domains.domain_for(&labels, &self.facts.cluster_domain) else {
             return Err(End::NotMade);
         };
-        let front = subject.front();
+        let front = subject.service(subject.front());
         let fields = [("Name", front.as_str()), ("Namespace", &*subject.namespace), ("Domain", own_domain)];
         let rendered = network.domain_template.as_ref().and_then(|template| template.render(&fields));
         let Some(knative_host) = rendered else {
@@ -166,7 +176,19 @@ impl Walker<'_, '_> {
             tls: false,
             site,
         };
-        Ok(Public { route, through_kserve: true })
+        Ok(Public { route, through_kserve: true, faces: 1 })
+    }
+
+    /// A public name that was served and is not given out any more.
+    fn name_gone(&self, before: &Request, is_additional: bool) -> End {
+        let host = before.url.split_once("://").map_or(before.url.as_str(), |(_, host)| host).to_owned();
+        let site = if is_additional {
+            self.facts.kserve_config().site(KserveConfig::path("additionalIngressDomains"))
+        } else {
+            let config = ObjectKey::new(Kind::ConfigMap, self.facts.knative_namespace.clone(), CONFIG_DOMAIN);
+            config.site(FieldPath::of("data"))
+        };
+        broken(Hop::Entry, Cause::NoEntry { host }, site)
     }
 
     fn unrouted_path(&self, subject: &Subject, config: &KserveConfig) -> Public {
@@ -179,7 +201,7 @@ impl Walker<'_, '_> {
             tls: false,
             site: self.kserve_site("disableIstioVirtualHost", &config.disable_virtual_host),
         };
-        Public { route, through_kserve: false }
+        Public { route, through_kserve: false, faces: 0 }
     }
 
     fn knative_public(&self, subject: &Subject, host: String) -> Result<Public, End> {
@@ -190,31 +212,34 @@ impl Walker<'_, '_> {
             return Err(End::Unknown { hop: Hop::ExternalRoute, why });
         }
         let config = self.facts.istio_config();
-        let external = istio.external_for(&subject.labels);
-        let local = istio.local_for(&subject.labels);
+        let labels = subject.service_labels(subject.front());
+        let external = istio.external_for(&labels);
+        let local = istio.local_for(&labels);
+        // Knative's match for cluster-local hosts is the prefix that they share, which a public host mostly begins with too.
+        let prefix = format!("{}.{}", subject.service(subject.front()), subject.namespace);
+        let also = if host.starts_with(&prefix) { local.as_slice() } else { &[] };
+        let named = external.iter().chain(also);
         let route = Route {
             namespace: subject.namespace.clone(),
             host,
-            gateways: external
-                .iter()
-                .map(|entry| (entry.gateway.clone(), entry_site(&config, entry, "name")))
-                .collect(),
+            gateways: named.map(|entry| (entry.gateway.clone(), entry_site(&config, entry, "name"))).collect(),
             bound: external.iter().chain(&local).map(|entry| entry.gateway.clone()).collect(),
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
             site: config.site(FieldPath::of("data.external-gateways")),
         };
-        Ok(Public { route, through_kserve: false })
+        Ok(Public { route, through_kserve: false, faces: external.len() })
     }
 
     /// The Services through which the public name leads into the cluster.
     fn entries(
         &self,
-        route: &Route,
+        public: &Public,
         port: u16,
         before: Option<&Request>,
         request: &mut Request,
     ) -> Result<Vec<(ObjectKey, u16)>, End> {
+        let route = &public.route;
         let by_dns = self.view.load_balancers();
         let by_dns = by_dns.iter().filter(|service| service.serves_public_name(&route.host) == Some(true));
         let used_port = before.and_then(|request| request.entries.first()).map_or(port, |(_, used)| *used);
@@ -227,7 +252,7 @@ impl Walker<'_, '_> {
         let entries = match before {
             Some(request) if request.entries_by_dns => return Err(no_entry(route)),
             Some(request) => request.entries.clone(),
-            None => self.entries_by_selector(&route.gateways, port),
+            None => self.entries_by_selector(&route.gateways[..public.faces], port),
         };
         request.entries.clone_from(&entries);
         Ok(entries)

@@ -8,7 +8,7 @@ use super::{Cause, End, Passed, Step, Walk, Walker};
 use crate::data_plane::endpoints::{Caller, Endpoints, resolve};
 use crate::model::domain_config::ISTIO_INGRESS_CLASS;
 use crate::model::go_struct::{Located, Refusal};
-use crate::model::inference_service::DeploymentMode;
+use crate::model::inference_service::{Component, DeploymentMode};
 use crate::model::istio_config::{GatewayEntry, IstioConfig};
 use crate::model::kserve_config::KserveConfig;
 use crate::model::names::{GatewayRef, ServiceHost, service_host};
@@ -37,9 +37,10 @@ impl Walker<'_, '_> {
         let config = self.serverless_config(subject, Hop::Name)?;
         if config.disable_virtual_host.value {
             // The URL in the InferenceService's status is then its Knative service's own.
-            let host = self.facts.service_host(&subject.front(), &subject.namespace);
+            let front = subject.front();
+            let host = self.facts.service_host(&subject.service(front), &subject.namespace);
             walk.request.url = format!("http://{host}");
-            return self.knative_direct(subject, &host, walk);
+            return self.knative_direct(subject, front, &host, walk);
         }
         self.check_written_objects(&config, Hop::Name)?;
         let own = self.facts.service_host(&subject.name, &subject.namespace);
@@ -99,22 +100,29 @@ impl Walker<'_, '_> {
             let site = service.key.site(path);
             return Err(broken(hop, Cause::Hidden { service, from: from.key.namespace.clone() }, site));
         }
-        for backend in subject.backends_through_kserve() {
-            let host = self.facts.service_host(&backend, &subject.namespace);
+        for component in subject.forwarded_to() {
+            let host = self.facts.service_host(&subject.service(component), &subject.namespace);
             let forward = Step::Forward { to: service.key.qualified_name(), host: host.clone() };
             walk.passed.push(Passed { hop, step: forward, sites: vec![site.clone()] });
-            let route = self.knative_local_route(subject, &istio, host.clone());
+            let route = self.knative_local_route(subject, component, &istio, host.clone());
             self.through(&service, HTTP_PORT, hop, &route, &mut walk.passed)?;
             walk.passed.push(Passed { hop: Hop::KnativeRoute, step: Step::Backend { host }, sites: Vec::new() });
         }
         Ok(())
     }
 
-    /// Knative's route for a cluster-local host.
-    pub(super) fn knative_local_route(&self, subject: &Subject, istio: &IstioConfig, host: String) -> Route {
+    /// Knative's route for a cluster-local host of a component.
+    pub(super) fn knative_local_route(
+        &self,
+        subject: &Subject,
+        component: Component,
+        istio: &IstioConfig,
+        host: String,
+    ) -> Route {
         let config = self.facts.istio_config();
-        let entries = istio.local_for(&subject.labels);
-        let external = if self.is_public(subject) { istio.external_for(&subject.labels) } else { Vec::new() };
+        let labels = subject.service_labels(component);
+        let entries = istio.local_for(&labels);
+        let external = if self.is_public(subject) { istio.external_for(&labels) } else { Vec::new() };
         // Without local gateways net-istio leaves the match open to every gateway that the VirtualService is bound to.
         let matched = if entries.is_empty() { &external } else { &entries };
         Route {
@@ -213,7 +221,9 @@ impl Walker<'_, '_> {
     /// Whether Knative gives the InferenceService a public host.
     pub(super) fn is_public(&self, subject: &Subject) -> bool {
         let domain = match &self.configuration.domain {
-            Lookup::Present(domains) => domains.domain_for(&subject.labels, &self.facts.cluster_domain),
+            Lookup::Present(domains) => {
+                domains.domain_for(&subject.service_labels(subject.front()), &self.facts.cluster_domain)
+            }
             Lookup::Absent | Lookup::Unknown(_) => None,
         };
         !subject.shape.cluster_local && domain.is_some()

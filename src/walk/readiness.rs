@@ -5,6 +5,7 @@ use super::local::entry_site;
 use super::request::{Hop, Request, RequestKind, Subject};
 use super::route::{Route, broken};
 use super::{Cause, End, Walk, Walker};
+use crate::model::inference_service::Component;
 use crate::model::istio_config::{GatewayEntry, IstioConfig};
 use crate::model::istio_gateway::IstioGateway;
 use crate::object::{ObjectKey, Site};
@@ -12,7 +13,7 @@ use crate::view::Lookup;
 
 impl Walker<'_, '_> {
     pub(super) fn readiness(&self, subject: &Subject) -> Walk {
-        let host = format!("{}.{}", subject.predictor(), subject.namespace);
+        let host = format!("{}.{}", subject.service(Component::Predictor), subject.namespace);
         let mut walk =
             Walk { request: Request::new(RequestKind::Readiness, host.clone()), passed: Vec::new(), end: End::Reached };
         if let Err(end) = self.check_readiness(subject, &host) {
@@ -26,9 +27,10 @@ impl Walker<'_, '_> {
         self.serverless_config(subject, hop)?;
         let istio = self.istio_config()?;
         let config = self.facts.istio_config();
-        let local = istio.local_for(&subject.labels);
+        let labels = subject.service_labels(Component::Predictor);
+        let local = istio.local_for(&labels);
         // Only a public service has a rule that needs the external gateways.
-        let external = if self.is_public(subject) { istio.external_for(&subject.labels) } else { Vec::new() };
+        let external = if self.is_public(subject) { istio.external_for(&labels) } else { Vec::new() };
         for entry in local.iter().chain(&external) {
             let reference = &entry.gateway;
             match self.view.gateway(&reference.namespace, &reference.name) {
@@ -66,7 +68,7 @@ impl Walker<'_, '_> {
         let route = Route {
             hops: (Hop::Readiness, Hop::Readiness),
             site,
-            ..self.knative_local_route(subject, istio, host.to_owned())
+            ..self.knative_local_route(subject, Component::Predictor, istio, host.to_owned())
         };
         for (index, server) in gateway.servers.iter().enumerate() {
             if !server.probed || server.redirects() || server.is_tls() || !service.selects_pods() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::Labels;
-use crate::model::inference_service::{DeploymentMode, Shape};
+use crate::model::inference_service::{Component, DeploymentMode, Shape};
 use crate::model::kserve_config::KserveConfig;
 use crate::object::ObjectKey;
 
@@ -28,29 +28,46 @@ impl Subject {
         self.shape.mode.or(config.default_mode)
     }
 
-    /// The Knative service that answers for it: its transformer's, or else its predictor's.
+    /// The component that answers for it: its transformer, or else its predictor.
     #[must_use]
-    pub fn front(&self) -> String {
-        if self.shape.transformer { format!("{}-transformer", self.name) } else { self.predictor() }
+    pub fn front(&self) -> Component {
+        if self.shape.transformer { Component::Transformer } else { Component::Predictor }
     }
 
-    /// Its predictor's Knative service.
+    /// The Knative service of a component.
     #[must_use]
-    pub fn predictor(&self) -> String {
-        match &*self.shape.predictor_name {
-            "" => format!("{}-predictor", self.name),
-            infix => format!("{}-{infix}-predictor", self.name),
+    pub fn service(&self, component: Component) -> String {
+        match (component, &*self.shape.predictor_name) {
+            (Component::Predictor, infix) if !infix.is_empty() => format!("{}-{infix}-predictor", self.name),
+            (component, _) => format!("{}-{}", self.name, component.name()),
         }
     }
 
-    /// The Knative services that KServe's route forwards to: the front, and the explainer for its own paths.
+    /// The labels of a component's Knative service and of all that Knative makes of it (kserve `components/predictor.go`
+    /// `buildObjectMeta`, knative/serving `route/resources/ingress.go`); those that its ServingRuntime adds are not known.
     #[must_use]
-    pub fn backends_through_kserve(&self) -> Vec<String> {
-        let mut backends = vec![self.front()];
+    pub fn service_labels(&self, component: Component) -> Labels {
+        let mut labels = (*self.labels).clone();
+        labels.extend(self.shape.component_labels.get(&component).into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
+        let service: Arc<str> = self.service(component).into();
+        labels.extend([
+            ("component".into(), component.name().into()),
+            ("serving.kserve.io/inferenceservice".into(), self.name.clone()),
+            ("serving.knative.dev/route".into(), service.clone()),
+            ("serving.knative.dev/routeNamespace".into(), self.namespace.clone()),
+            ("serving.knative.dev/service".into(), service),
+        ]);
+        labels
+    }
+
+    /// The components that KServe's route forwards to: the front, and the explainer for its own paths.
+    #[must_use]
+    pub fn forwarded_to(&self) -> Vec<Component> {
+        let mut components = vec![self.front()];
         if self.shape.explainer {
-            backends.push(format!("{}-explainer", self.name));
+            components.push(Component::Explainer);
         }
-        backends
+        components
     }
 }
 

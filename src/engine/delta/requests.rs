@@ -7,7 +7,7 @@ use crate::cohort::{Distinctions, divide};
 use crate::engine::stand_in::{stand_in, stand_ins};
 use crate::engine::{SyntheticPolicy, Turned};
 use crate::finding::Affected;
-use crate::model::Labels;
+use crate::model::inference_service::Component;
 use crate::rules;
 use crate::view::Lookup;
 use crate::walk::{Cause, Configuration, End, RequestKind, Subject, Walk};
@@ -53,7 +53,7 @@ impl Delta<'_, '_> {
         let mut distinctions = Distinctions::default();
         distinctions.add(self.before.view, &self.before.configuration);
         distinctions.add(self.after.view, &self.after.configuration);
-        for cohort in divide(population, &distinctions, |labels| self.choices(labels)) {
+        for cohort in divide(population, &distinctions, |subject| self.choices(subject)) {
             for compared in self.compare(&cohort.subject) {
                 self.record(&cohort.subject, &compared, &|affected| cohort.count_into(affected));
             }
@@ -147,7 +147,12 @@ impl Delta<'_, '_> {
                     _ => rules::explain_break(self.after.view, after, found, self.facts),
                 };
                 // A direct request is its author's business, unless KServe itself sends it.
-                let decides = *kind != RequestKind::Direct || subject.shape.calls_predictor;
+                let decides = match kind {
+                    RequestKind::Direct => subject.shape.calls_predictor,
+                    // A domain that leaves the list is let go of on purpose.
+                    RequestKind::Additional(domain) => self.gives_out(domain),
+                    RequestKind::Local | RequestKind::External | RequestKind::Readiness => true,
+                };
                 if decides {
                     self.broken.add_for(finding, kind, count);
                 } else {
@@ -168,29 +173,39 @@ impl Delta<'_, '_> {
         }
     }
 
-    /// What the configurations before and after make of a set of labels.
-    fn choices(&self, labels: &Labels) -> Vec<String> {
+    /// Whether KServe would go on to give out names under an additional domain.
+    fn gives_out(&self, domain: &str) -> bool {
+        let config = self.after.configuration.kserve();
+        config.is_none_or(|config| config.additional_domains.value.iter().any(|given| given == domain))
+    }
+
+    /// What the configurations before and after make of an InferenceService's labels.
+    fn choices(&self, subject: &Subject) -> Vec<String> {
         let mut choices = Vec::new();
         for configuration in [&self.before.configuration, &self.after.configuration] {
-            choices.extend(choices_of(configuration, labels, &self.facts.cluster_domain));
+            choices.extend(choices_of(configuration, subject, &self.facts.cluster_domain));
         }
         choices
     }
 }
 
+/// What a configuration makes of an InferenceService's labels, and of those that its Knative services get besides.
 pub(in crate::engine) fn choices_of(
     configuration: &Configuration,
-    labels: &Labels,
+    subject: &Subject,
     cluster_domain: &str,
 ) -> Vec<String> {
     let mut choices = Vec::new();
-    if let Some(istio) = configuration.istio() {
-        for entry in istio.local_for(labels).into_iter().chain(istio.external_for(labels)) {
-            choices.push(format!("{}", entry.path));
+    let mut components = subject.forwarded_to();
+    components.push(Component::Predictor);
+    for labels in components.into_iter().map(|component| subject.service_labels(component)) {
+        if let Some(istio) = configuration.istio() {
+            let entries = istio.local_for(&labels).into_iter().chain(istio.external_for(&labels));
+            choices.extend(entries.map(|entry| entry.path.to_string()));
         }
-    }
-    if let Lookup::Present(domains) = &configuration.domain {
-        choices.push(domains.domain_for(labels, cluster_domain).unwrap_or_default().to_owned());
+        if let Lookup::Present(domains) = &configuration.domain {
+            choices.push(domains.domain_for(&labels, cluster_domain).unwrap_or_default().to_owned());
+        }
     }
     choices
 }
