@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::edit;
 use crate::model::istio_config::{SHIPPED_EXTERNAL, SHIPPED_LOCAL};
 use crate::model::knative_serving::{GatewayOverride, IngressPlugins, KnativeServing};
 use crate::object::{FieldPath, Kind, ObjectKey, Segment, Site};
@@ -74,6 +75,16 @@ pub(super) fn override_for<'a>(
         SHIPPED_EXTERNAL => Some((SHIPPED_EXTERNAL, &ingress.external_override)),
         _ => None,
     }
+}
+
+/// The same site with the very line of its field, where the text that holds it reads.
+pub(super) fn exact(view: &View<'_>, site: &Site) -> Site {
+    let split = site.path.0.iter().position(|segment| *segment == Segment::Text);
+    let line = split.and_then(|split| {
+        let (_, line) = edit::find(&text_at(view, site)?, &site.path.0[split + 1..])?;
+        Some(line)
+    });
+    Site { line: line.or(site.line), ..site.clone() }
 }
 
 /// The text of a key that a ConfigMap, or the KnativeServing that writes it, holds.

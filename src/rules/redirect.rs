@@ -5,6 +5,7 @@ use super::declare::declare_rule;
 use super::external;
 use super::remedy::{self, Patch};
 use crate::model::istio_gateway::IstioGateway;
+use crate::model::kserve_config::KserveConfig;
 use crate::quote;
 
 declare_rule! {
@@ -80,15 +81,12 @@ pub(super) fn redirected(case: &Case<'_>, gateway: &IstioGateway, server: usize,
     let say = |field: &str| format!("remove {field} (httpsRedirect)");
     let number = gateway.servers[server].number;
     let move_away =
-        format!("move that server to a port of its own, away from port {number}, so that plain requests keep theirs");
-    let by_scheme =
-        "set data.ingress.urlScheme to \"https\" once the public Gateway serves HTTPS, and move clients to it";
+        format!("move that server to a port of its own, away from port {number}, so that plain requests keep theirs",);
+    let config = case.facts().kserve_config();
+    let scheme = case.field(&config.site(KserveConfig::path("urlScheme")));
+    let by_scheme = format!("set {scheme} to \"https\" once the public Gateway serves HTTPS, and move clients to it");
     let explanation = Explanation::new(rule, message, site, "true")
         .remedy(case.change(&tls, say, |path| Patch::default().remove(path)))
         .remedy(remedy::by_hand(&gateway.key, move_away));
-    if case.is_external() {
-        explanation.remedy(remedy::by_hand(&case.facts().kserve_config(), by_scheme.to_owned()))
-    } else {
-        explanation
-    }
+    if case.is_external() { explanation.remedy(remedy::by_hand(&config, by_scheme)) } else { explanation }
 }
