@@ -74,8 +74,11 @@ pub fn render(finding: &Finding, primary: Option<&Excerpt>, related: &[Excerpt],
     let remedies = finding.remedies.iter().take(REMEDIES).map(Remedy::text);
     let group = remedies.fold(group, |group, text| group.element(Level::HELP.message(quote::printable(&text))));
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let rendered = renderer.render(&[group]);
-    if rendered.ends_with('\n') { rendered } else { format!("{rendered}\n") }
+    let mut text = renderer.render(&[group]);
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 /// Underlines the field and, in the same file, those that took part; other files follow.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::edit;
+use crate::model::Object;
 use crate::model::istio_config::{SHIPPED_EXTERNAL, SHIPPED_LOCAL};
 use crate::model::knative_serving::{GatewayOverride, IngressPlugins, KnativeServing};
 use crate::object::{FieldPath, Kind, ObjectKey, Segment, Site};
@@ -94,9 +95,7 @@ pub(super) fn text_at(view: &View<'_>, site: &Site) -> Option<Arc<str>> {
             view.config_map(&site.object.namespace, &site.object.name).present()?.data.get(&**key).cloned()
         }
         (Kind::KnativeServing, [_, _, Segment::Key(section), Segment::Key(key), ..]) => {
-            let Lookup::Present(crate::model::Object::KnativeServing(serving)) = view.object(&site.object) else {
-                return None;
-            };
+            let Lookup::Present(Object::KnativeServing(serving)) = view.object(&site.object) else { return None };
             serving.config.get(&**section)?.get(&**key).cloned()
         }
         _ => None,

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use crate::object::Segment;
 use crate::syntax::{Node, Value, json, line_column, yaml};
 
-/// The two kinds of text that `ConfigMaps` hold.
+/// The two kinds of text that a ConfigMap holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Language {
     Json,

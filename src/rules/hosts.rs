@@ -81,9 +81,9 @@ declare_rule! {
     ///
     /// ## Why
     ///
-    /// A host may be written `namespace/host`. The prefix limits which namespaces' VirtualServices may use the host: `*/`
+    /// A host may be written `namespace/host`. The prefix limits which namespaces' `VirtualServices` may use the host: `*/`
     /// lets all in (as does no prefix at all), `./` only those of the Gateway's own namespace. KServe and Knative write their
-    /// VirtualServices in the namespace of the *InferenceService*, never in the Gateway's, so `./*.models.svc.cluster.local`
+    /// `VirtualServices` in the namespace of the *InferenceService*, never in the Gateway's, so `./*.models.svc.cluster.local`
     /// in a Gateway of `istio-system` serves nobody.
     ///
     /// ## How to fix

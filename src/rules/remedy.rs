@@ -57,7 +57,10 @@ fn pointer(path: &FieldPath) -> String {
                 pointer.push('/');
                 pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
             }
-            Segment::Index(index) => pointer.push_str(&format!("/{index}")),
+            Segment::Index(index) => {
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+            }
             Segment::Text => {}
         }
     }
@@ -251,11 +254,11 @@ impl Case<'_> {
                 serving.config_for(&config.name).map(|(section, _)| FieldPath::of("spec.config").key(section));
             let path = section.clone().unwrap_or_else(|| FieldPath::of("spec.config.istio")).key(key.as_str());
             let text = text_of(&serving.key.site(path.clone()));
-            let patch = match section {
+            let added = match section {
                 Some(_) => Patch::default().add(&path, value),
                 None => Patch::default().add(&FieldPath::of("spec.config.istio"), json!({ key: value })),
             };
-            return patched(serving.key.clone(), text, Some(patch));
+            return patched(serving.key.clone(), text, Some(added));
         }
         // The old format holds the Gateway's name in the key.
         let old = config.site(entry.path.clone());

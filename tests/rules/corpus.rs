@@ -18,7 +18,8 @@ struct Layout {
 
 #[derive(Deserialize)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     #[serde(default)]
     change: Option<Value>,
     replaced: Vec<Value>,
@@ -51,7 +52,7 @@ pub(crate) fn each(mut judge: impl FnMut(&str, &Cluster, &Document)) {
         for case in &layout.cases {
             let Some(object) = &case.change else { continue };
             let key = identify(object).expect("a known kind");
-            judge(&case.case, &case.cluster(&layout), &Document { key, object: Some(object.clone()) });
+            judge(&case.name, &case.cluster(&layout), &Document { key, object: Some(object.clone()) });
         }
     }
 }
