@@ -33,7 +33,7 @@ pub fn names<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     }
     let mut list = names[..shown].join(", ");
     if shown < names.len() {
-        list.push_str(&format!(" and {} more", names.len() - shown));
+        list = format!("{list} and {} more", names.len() - shown);
     }
     list
 }

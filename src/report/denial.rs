@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{counted, how_many, place, requests, who};
-use crate::finding::{Affected, Finding, Remedy};
+use super::words::{counted, how_many, listed, place, requests, who};
+use crate::finding::{Affected, Finding};
+use crate::model::config_map::INFERENCE_SERVICE_CONFIG;
 use crate::object::ObjectKey;
 use crate::quote;
 use crate::rules;
@@ -28,17 +29,20 @@ pub struct StatusCause {
 
 /// Writes down why a change is refused: what breaks, where, which field says so, what it should say, and for whom.
 ///
-/// Several lines. It follows `admission webhook "…" denied the request: ` in a terminal, so the first one is the verdict.
+/// Several lines. It follows `admission webhook "…" denied the request: ` in a terminal, so the first one is the verdict; it
+/// names the object that is written, and fields without an object are that one's.
 #[must_use]
 pub fn message(changed: &ObjectKey, findings: &[Finding]) -> String {
     let findings = ordered(changed, findings);
     let mut lines = vec![headline(changed, &findings)];
+    let mut told =
+        Told { own: format!(" of {}", object(changed)), remedies: BTreeSet::new(), evidence: BTreeSet::new() };
     for finding in &findings {
         lines.push(String::new());
-        lines.extend(paragraph(finding));
+        lines.extend(told.paragraph(finding));
     }
     lines.push(String::new());
-    lines.extend(closing(changed, &findings));
+    lines.push(closing(changed, &findings));
     let printable: Vec<String> = lines.iter().map(|line| quote::printable(line).trim_end().to_owned()).collect();
     printable.join("\n")
 }
@@ -76,46 +80,97 @@ fn ordered(changed: &ObjectKey, findings: &[Finding]) -> Vec<Finding> {
     findings
 }
 
-fn headline(changed: &ObjectKey, findings: &[Finding]) -> String {
-    let object = format!("{} {}", changed.kind, quote::name(&changed.qualified_name()));
-    let mut affected = Affected::default();
-    let mut refused = BTreeSet::new();
-    for finding in findings {
-        if finding.reason == rules::CONTROLLER_ERROR {
-            refused.insert(finding.site.object.clone());
-        }
-        affected.merge(finding.affected.clone());
-    }
-    let cut: Vec<&str> = affected.requests.iter().copied().filter(|kind| *kind != "readiness").collect();
-    let what = match (refused.first(), cut.as_slice()) {
-        (Some(config), _) => {
-            let config = format!("{} {}", config.kind, quote::name(&config.qualified_name()));
-            format!("would leave {config} so that its controller refuses it")
-        }
-        (None, []) => format!("would keep {} from becoming Ready", how_many(&affected)),
-        (None, kinds) => format!("would cut {} requests to {}", kinds.join(" and "), how_many(&affected)),
-    };
-    format!("this change of {object} {what}.")
+fn object(key: &ObjectKey) -> String {
+    format!("{} {}", key.kind, quote::name(&key.qualified_name()))
 }
 
-fn paragraph(finding: &Finding) -> Vec<String> {
-    let name = rules::rule(finding.code).map(|rule| format!(" {}", rule.name)).unwrap_or_default();
-    let mut lines = vec![format!("{}{name}: {}.", finding.code, finding.message)];
-    let hop = finding.hop.map(|hop| format!("{hop}; ")).unwrap_or_default();
-    lines.push(labelled("seen", &format!("{hop}{}", finding.symptom)));
-    let said = std::iter::once((&finding.site, &finding.says));
-    let said = said.chain(finding.related.iter().map(|(site, says)| (site, says)));
-    lines.extend(said.enumerate().map(|(index, (site, says))| {
-        labelled(if index == 0 { "because" } else { "" }, &format!("{}: {says}", place(site)))
-    }));
-    let affected = &finding.affected;
-    if !affected.namespaces.is_empty() {
-        lines.push(labelled("hits", &format!("{} [{}]", who(affected), requests(affected))));
+fn headline(changed: &ObjectKey, findings: &[Finding]) -> String {
+    let mut affected = Affected::default();
+    for finding in findings {
+        affected.merge(finding.affected.clone());
     }
-    let remedies = finding.remedies.iter().take(REMEDIES).map(Remedy::text).enumerate();
-    lines.extend(remedies.map(|(index, text)| labelled(if index == 0 { "to fix" } else { "or" }, &text)));
-    lines.push(labelled("more", &format!("plumbline explain {}", finding.code)));
-    lines
+    let refused = findings.iter().find(|finding| finding.reason == rules::CONTROLLER_ERROR);
+    let written = object(changed);
+    let Some(refused) = refused else {
+        return format!("this change of {written} {}.", consequence(&affected));
+    };
+    let config = &refused.site.object;
+    let (reader, config_name) = (reader(config), object(config));
+    match refused.code.0 {
+        // What KServe reads and then cannot carry out.
+        7 | 8 => format!("this change of {written} would make KServe write objects that the cluster refuses."),
+        20 => format!("this change of {written} would leave {reader} without {config_name}."),
+        _ if config == changed => format!("{reader} would refuse {written} as this change leaves it."),
+        _ => format!("this change of {written} would lead to a {config_name} that {reader} refuses."),
+    }
+}
+
+/// The controller that reads a ConfigMap.
+fn reader(config: &ObjectKey) -> &'static str {
+    if &*config.name == INFERENCE_SERVICE_CONFIG { "KServe" } else { "net-istio" }
+}
+
+fn consequence(affected: &Affected) -> String {
+    match requests(affected).as_slice() {
+        _ if affected.namespaces.is_empty() => "is refused".to_owned(),
+        [] => format!(
+            "would keep new and changed InferenceServices in {} from becoming Ready",
+            counted(affected.namespaces.len(), "namespace")
+        ),
+        kinds => format!("would cut {} requests to {}", listed(kinds), how_many(affected)),
+    }
+}
+
+/// What has been told already, so that a second finding of the same fault is short.
+struct Told {
+    /// How texts name the object that is written.
+    own: String,
+    remedies: BTreeSet<String>,
+    evidence: BTreeSet<String>,
+}
+
+impl Told {
+    fn paragraph(&mut self, finding: &Finding) -> Vec<String> {
+        let name = rules::rule(finding.code).map(|rule| format!(" {}", rule.name)).unwrap_or_default();
+        let hop = finding.hop.map(|hop| format!(" (hop {hop})")).unwrap_or_default();
+        let mut lines = vec![
+            format!("{}{name}: {}.", finding.code, self.shorten(&finding.message)),
+            labelled("effect", &format!("{}{hop}", finding.symptom)),
+        ];
+        let said = std::iter::once((&finding.site, &finding.says));
+        let said = said.chain(finding.related.iter().map(|(site, says)| (site, says)));
+        let mut evidence: Vec<String> =
+            said.map(|(site, says)| self.shorten(&format!("{}: {says}", place(site)))).collect();
+        evidence.retain(|line| self.evidence.insert(line.clone()));
+        lines.extend(labelled_each("because", "", &evidence));
+        let affected = &finding.affected;
+        if !affected.namespaces.is_empty() {
+            // What a controller refuses stops it altogether, whichever requests were walked.
+            let kinds = if finding.reason == rules::CONTROLLER_ERROR { Vec::new() } else { requests(affected) };
+            let kinds = if kinds.is_empty() { String::new() } else { format!(" ({} requests)", listed(&kinds)) };
+            lines.push(labelled("affects", &format!("{}{kinds}", who(affected))));
+        }
+        let remedies: Vec<String> =
+            finding.remedies.iter().take(REMEDIES).map(|remedy| self.shorten(&remedy.text())).collect();
+        let is_new = remedies.iter().filter(|text| self.remedies.insert((*text).clone())).count() > 0;
+        lines.extend(if is_new {
+            labelled_each("to fix", "or", &remedies)
+        } else {
+            vec![labelled("to fix", "as above")]
+        });
+        lines.push(labelled("more", &format!("plumbline explain {}", finding.code)));
+        lines
+    }
+
+    /// Leaves out the name of the object that is written, wherever a field is said to be its own.
+    fn shorten(&self, text: &str) -> String {
+        text.replace(&self.own, "")
+    }
+}
+
+fn labelled_each(first: &str, others: &str, lines: &[String]) -> Vec<String> {
+    let label = |index: usize| if index == 0 { first } else { others };
+    lines.iter().enumerate().map(|(index, line)| labelled(label(index), line)).collect()
 }
 
 fn labelled(label: &str, text: &str) -> String {
@@ -123,19 +178,13 @@ fn labelled(label: &str, text: &str) -> String {
 }
 
 /// How to go on: nothing has been changed, and in which order a change of several objects is safe.
-fn closing(changed: &ObjectKey, findings: &[Finding]) -> Vec<String> {
-    let others: BTreeSet<&ObjectKey> = findings
-        .iter()
-        .flat_map(|finding| finding.remedies.iter().map(|remedy| &remedy.object))
-        .filter(|object| *object != changed)
-        .collect();
-    let mut lines = vec!["Nothing has been changed.".to_owned()];
-    if !others.is_empty() {
-        let count = counted(others.len(), "other object");
-        lines[0].push_str(&format!(
-            " Where the change belongs with one of {count}: first add what is new (Gateways, Services, hosts), then the \
-             configuration that names it; remove the old last."
-        ));
-    }
-    lines
+fn closing(changed: &ObjectKey, findings: &[Finding]) -> String {
+    let mut objects = findings.iter().flat_map(|finding| finding.remedies.iter().map(|remedy| &remedy.object));
+    let steps = if objects.any(|object| object != changed) {
+        " If it is one step of a larger change: first add what is new (Gateways, Services, hosts), then change the \
+         configuration that names it, and remove the old last."
+    } else {
+        ""
+    };
+    format!("Nothing has been changed.{steps}")
 }

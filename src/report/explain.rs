@@ -4,39 +4,50 @@ use std::fmt::Write as _;
 
 use crate::rules::{Family, RULES, Rule, Status};
 
+/// The widest first column of a table in a terminal.
+const COLUMN: usize = 34;
+
 /// The documentation of a rule for a terminal.
 #[must_use]
 pub fn render(rule: &Rule) -> String {
-    let mut text = format!("{}  {}\n{}\n\n", rule.code, rule.name, rule.summary);
+    let (lead, rest) = body(rule);
+    let mut text = format!("{}  {}\n\n{lead}\n\n", rule.code, rule.name);
     for (label, value) in facts(rule) {
         writeln!(text, "  {label:<9} {value}").ok();
     }
     text.push('\n');
     let mut in_example = false;
-    for line in body(rule).lines() {
-        match line.strip_prefix("```") {
-            Some(fence) => {
-                in_example = !in_example;
-                text.push_str(caption(fence).unwrap_or_default());
-                if in_example && caption(fence).is_some() {
-                    text.push_str("\n\n");
-                }
-            }
-            None if in_example => writeln!(text, "    {line}").unwrap_or_default(),
-            None => match line.strip_prefix("## ") {
-                Some(title) => writeln!(text, "{}", title.to_uppercase()).unwrap_or_default(),
-                None => writeln!(text, "{line}").unwrap_or_default(),
-            },
+    for line in captioned(rule, &rest) {
+        if line.starts_with("```") {
+            in_example = !in_example;
+        } else if in_example {
+            writeln!(text, "    {line}").ok();
+        } else if let Some(title) = line.strip_prefix("## ") {
+            writeln!(text, "{}", title.to_uppercase()).ok();
+        } else if line.starts_with('|') {
+            text.push_str(&row(&line));
+        } else {
+            writeln!(text, "{line}").ok();
         }
     }
     text
 }
 
+/// A row of a Markdown table for a terminal; nothing for the rule below its head.
+fn row(line: &str) -> String {
+    let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+    match cells.as_slice() {
+        [first, ..] if first.starts_with("---") => String::new(),
+        [first, rest @ ..] => format!("  {first:<COLUMN$} {}\n", rest.join("  ")),
+        [] => String::new(),
+    }
+}
+
 /// The page of a rule, as Markdown.
 #[must_use]
 pub fn page(rule: &Rule) -> String {
-    let mut text = format!("# {} {}\n\n{}.\n\n", rule.code, rule.name, rule.summary);
-    text.push_str("| | |\n|---|---|\n");
+    let (lead, rest) = body(rule);
+    let mut text = format!("# {} {}\n\n{lead}\n\n| | |\n|---|---|\n", rule.code, rule.name);
     for (label, value) in facts(rule) {
         writeln!(text, "| {label} | {value} |").ok();
     }
@@ -45,13 +56,28 @@ pub fn page(rule: &Rule) -> String {
         writeln!(text, "| reads of {} | {} |", reads.kind, fields.join(", ")).ok();
     }
     text.push('\n');
-    for line in body(rule).lines() {
-        match line.strip_prefix("```").and_then(caption) {
-            Some(caption) => writeln!(text, "{caption}\n\n```yaml").ok(),
-            None => writeln!(text, "{line}").ok(),
-        };
+    for line in captioned(rule, &rest) {
+        writeln!(text, "{}", if line.starts_with("```yaml") { "```yaml" } else { &line }).ok();
     }
     text
+}
+
+/// The lines of the documentation, with a caption above each example that no sentence introduces.
+fn captioned(rule: &Rule, docs: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in docs.lines() {
+        let caption = match line {
+            "```yaml bad" => Some(format!("This gives {}:", rule.code)),
+            "```yaml good" => Some(format!("This does not give {}:", rule.code)),
+            _ => None,
+        };
+        let is_introduced = lines.iter().rev().find(|line| !line.is_empty()).is_some_and(|line| line.ends_with(':'));
+        if let Some(caption) = caption.filter(|_| !is_introduced) {
+            lines.extend([caption, String::new()]);
+        }
+        lines.push(line.to_owned());
+    }
+    lines
 }
 
 /// The page that lists all rules, as Markdown.
@@ -92,17 +118,10 @@ fn facts(rule: &Rule) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The doc comment, without the space that follows its slashes.
-fn body(rule: &Rule) -> String {
+/// The doc comment, without the space that follows its slashes: its first paragraph, and the rest.
+fn body(rule: &Rule) -> (String, String) {
     let lines: Vec<&str> = rule.docs.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
-    lines.join("\n").trim().to_owned()
-}
-
-/// What is said above an example.
-fn caption(fence: &str) -> Option<&'static str> {
-    match fence {
-        "yaml bad" => Some("This is found:"),
-        "yaml good" => Some("This is fine:"),
-        _ => None,
-    }
+    let docs = lines.join("\n");
+    let (lead, rest) = docs.trim().split_once("\n\n").unwrap_or((docs.trim(), ""));
+    (lead.to_owned(), rest.to_owned())
 }

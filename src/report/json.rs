@@ -6,6 +6,7 @@ use crate::engine::Warning;
 use crate::finding::{Affected, Finding, Remedy};
 use crate::object::{ObjectKey, Site};
 use crate::rules;
+use crate::walk::Hop;
 
 /// Everything that was found: `{"findings": […], "warnings": […]}`.
 #[must_use]
@@ -30,7 +31,7 @@ pub fn finding(finding: &Finding) -> Value {
         "code": finding.code.to_string(),
         "name": rules::rule(finding.code).map(|rule| rule.name),
         "severity": finding.severity.name(),
-        "hop": finding.hop.map(super::super::walk::request::Hop::label),
+        "hop": finding.hop.map(Hop::label),
         "reason": finding.reason,
         "symptom": finding.symptom,
         "message": finding.message,

@@ -32,6 +32,14 @@ impl Excerpt {
         let first_line = self.text[start..end].find('\n').map_or(end, |newline| start + newline);
         start..if first_line > start { first_line } else { end }
     }
+
+    /// What to write beside the underlined text: nothing that it says itself.
+    fn beside(&self, label: &str) -> Option<String> {
+        let plain = |text: &str| text.replace(['"', '\'', '[', ']', ',', ' ', '-'], "");
+        let own = plain(&self.text[self.underlined()]);
+        let says = plain(label);
+        (!says.is_empty() && !own.contains(&says)).then(|| quote::printable(label))
+    }
 }
 
 /// Renders a finding: `primary` is where its own field stands, `related` where others do.
@@ -66,8 +74,11 @@ pub fn render(finding: &Finding, primary: Option<&Excerpt>, related: &[Excerpt],
     let remedies = finding.remedies.iter().take(REMEDIES).map(Remedy::text);
     let group = remedies.fold(group, |group, text| group.element(Level::HELP.message(quote::printable(&text))));
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let rendered = renderer.render(&[group]);
-    if rendered.ends_with('\n') { rendered } else { format!("{rendered}\n") }
+    let mut text = renderer.render(&[group]);
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 /// Underlines the field and, in the same file, those that took part; other files follow.
@@ -75,7 +86,7 @@ fn underline<'a>(group: Group<'a>, primary: &'a Excerpt, related: &'a [Excerpt],
     let label = if primary.label.is_empty() { says } else { &primary.label };
     let snippet = Snippet::source(primary.text.as_str())
         .path(primary.file.as_str())
-        .annotation(AnnotationKind::Primary.span(primary.underlined()).label(quote::printable(label)));
+        .annotation(AnnotationKind::Primary.span(primary.underlined()).label(primary.beside(label)));
     let here = related.iter().filter(|excerpt| excerpt.file == primary.file);
     let snippet = here.fold(snippet, |snippet, excerpt| snippet.annotation(context(excerpt)));
     let mut group = group.element(snippet);
@@ -93,6 +104,5 @@ fn underline<'a>(group: Group<'a>, primary: &'a Excerpt, related: &'a [Excerpt],
 }
 
 fn context(excerpt: &Excerpt) -> annotate_snippets::Annotation<'_> {
-    let label = (!excerpt.label.is_empty()).then(|| quote::printable(&excerpt.label));
-    AnnotationKind::Context.span(excerpt.underlined()).label(label)
+    AnnotationKind::Context.span(excerpt.underlined()).label(excerpt.beside(&excerpt.label))
 }

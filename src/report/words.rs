@@ -23,18 +23,17 @@ pub(super) fn how_many(affected: &Affected) -> String {
     }
 }
 
-/// Which InferenceServices are affected: how many in each namespace, and the first few names.
+/// Which InferenceServices are affected: in each namespace the first few by name, and how many more.
 pub(super) fn who(affected: &Affected) -> String {
     let in_namespace = |(namespace, (count, names)): (&Arc<str>, &(usize, Vec<Arc<str>>))| {
         let namespace = quote::name(namespace);
-        if *count == 0 {
-            return format!("a new one in {namespace}");
+        let named: Vec<String> = names.iter().map(|name| quote::name(name)).collect();
+        match count.saturating_sub(names.len()) {
+            0 if named.is_empty() => format!("any new one in {namespace}"),
+            0 => format!("{} in {namespace}", named.join(", ")),
+            more if named.is_empty() => format!("{more} in {namespace}"),
+            more => format!("{} and {more} more in {namespace}", named.join(", ")),
         }
-        let mut named: Vec<String> = names.iter().map(|name| quote::name(name)).collect();
-        if *count > names.len() {
-            named.push(format!("{} more", count - names.len()));
-        }
-        format!("{count} in {namespace} ({})", named.join(", "))
     };
     let mut told: Vec<String> = affected.namespaces.iter().take(NAMESPACES_NAMED).map(in_namespace).collect();
     if affected.namespaces.len() > NAMESPACES_NAMED {
@@ -45,10 +44,19 @@ pub(super) fn who(affected: &Affected) -> String {
     told.join("; ")
 }
 
-/// The kinds of requests that are affected.
-pub(super) fn requests(affected: &Affected) -> String {
-    let kinds: Vec<&str> = affected.requests.iter().copied().collect();
-    kinds.join(", ")
+/// The kinds of requests that are cut, in the order in which they are told.
+pub(super) fn requests(affected: &Affected) -> Vec<&'static str> {
+    const ORDER: [&str; 3] = ["local", "external", "direct"];
+    ORDER.into_iter().filter(|kind| affected.requests.contains(kind)).collect()
+}
+
+/// Words as a sentence lists them.
+pub(super) fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => (*word).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 /// A field as people find it: its path, the line in a ConfigMap's text, and the object.

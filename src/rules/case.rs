@@ -60,6 +60,7 @@ impl Explanation {
         let Self { rule, message, evidence, remedies } = self;
         let mut told = Vec::with_capacity(evidence.len() + 1);
         for (site, says) in evidence {
+            let site = derived::exact(view, &site);
             if let Some(source) = derived::source_of(view, facts, &site) {
                 told.push((source, says));
                 told.push((site, "what the Knative operator writes from it".to_owned()));
@@ -91,6 +92,12 @@ impl<'a> Case<'a> {
 
     pub(super) fn facts(&self) -> &'a ClusterFacts {
         self.walker.facts
+    }
+
+    /// A field as a sentence names it, with its very line: the one that people write, not the one derived from it.
+    pub(super) fn field(&self, site: &Site) -> String {
+        let source = derived::source_of(self.view(), self.facts(), site);
+        field(&derived::exact(self.view(), source.as_ref().unwrap_or(site)))
     }
 
     /// The rule for the way in from outside, or the one for the way inside the cluster.
@@ -144,9 +151,18 @@ impl<'a> Case<'a> {
         if candidate.site.object == self.facts().kserve_config() { "KServe" } else { "Knative" }
     }
 
+    /// What the field that names a Gateway says.
+    pub(super) fn named(&self, candidate: &Candidate) -> String {
+        let gateway = candidate.gateway.to_string();
+        match self.entry_at(&candidate.site) {
+            Some(entry) if entry.is_shipped_default => format!("not set, which means {}", quote::name(&gateway)),
+            _ => quote::quoted(&gateway),
+        }
+    }
+
     /// What the message adds where only some of the pods fail.
     pub(super) fn partly(&self) -> &'static str {
-        if self.broken.partial { " (on some of its pods: requests fail now and then)" } else { "" }
+        if self.broken.partial { ", on some of its pods only, so that requests fail now and then" } else { "" }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::edit;
+use crate::model::Object;
 use crate::model::istio_config::{SHIPPED_EXTERNAL, SHIPPED_LOCAL};
 use crate::model::knative_serving::{GatewayOverride, IngressPlugins, KnativeServing};
 use crate::object::{FieldPath, Kind, ObjectKey, Segment, Site};
@@ -76,6 +78,16 @@ pub(super) fn override_for<'a>(
     }
 }
 
+/// The same site with the very line of its field, where the text that holds it reads.
+pub(super) fn exact(view: &View<'_>, site: &Site) -> Site {
+    let split = site.path.0.iter().position(|segment| *segment == Segment::Text);
+    let line = split.and_then(|split| {
+        let (_, line) = edit::find(&text_at(view, site)?, &site.path.0[split + 1..])?;
+        Some(line)
+    });
+    Site { line: line.or(site.line), ..site.clone() }
+}
+
 /// The text of a key that a ConfigMap, or the KnativeServing that writes it, holds.
 pub(super) fn text_at(view: &View<'_>, site: &Site) -> Option<Arc<str>> {
     match (site.object.kind, site.path.0.as_slice()) {
@@ -83,9 +95,7 @@ pub(super) fn text_at(view: &View<'_>, site: &Site) -> Option<Arc<str>> {
             view.config_map(&site.object.namespace, &site.object.name).present()?.data.get(&**key).cloned()
         }
         (Kind::KnativeServing, [_, _, Segment::Key(section), Segment::Key(key), ..]) => {
-            let Lookup::Present(crate::model::Object::KnativeServing(serving)) = view.object(&site.object) else {
-                return None;
-            };
+            let Lookup::Present(Object::KnativeServing(serving)) = view.object(&site.object) else { return None };
             serving.config.get(&**section)?.get(&**key).cloned()
         }
         _ => None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::case::{Case, Explanation, field, object};
+use super::case::{Case, Explanation, object};
 use super::declare::declare_rule;
 use super::remedy::{self, Patch};
 use super::service;
@@ -325,7 +325,7 @@ pub(super) fn spelling(case: &Case<'_>, host: &str) -> Explanation {
     let message = format!(
         "istiod knows no host {}: {}, to which KServe forwards, must be a Service's full name in lower case, without a dot at its end",
         quoted(host),
-        field(site)
+        case.field(site)
     );
     let mut explanation = Explanation::new(&SPELLING, message, site.clone(), quoted(host));
     if let Some(full) = case.meant_service(host) {
@@ -335,15 +335,18 @@ pub(super) fn spelling(case: &Case<'_>, host: &str) -> Explanation {
         explanation = explanation.remedy(case.set(site, &name));
     }
     explanation.remedy_if_none(|| {
-        let text = format!("set {} to the full name of the Service of Knative's local gateway", field(site));
+        let text = format!("set {} to the full name of the Service of Knative's local gateway", case.field(site));
         remedy::by_hand(&site.object, text)
     })
 }
 
 pub(super) fn missing(case: &Case<'_>, host: &str, missing: &ObjectKey) -> Explanation {
     let site = &case.broken.site;
-    let message =
-        format!("{} does not exist, and {} makes KServe forward every request to it", object(missing), field(site));
+    let message = format!(
+        "{} does not exist, and {} makes KServe forward every request to it",
+        object(missing),
+        case.field(site)
+    );
     let explanation = Explanation::new(&MISSING, message, site.clone(), quoted(host))
         .and(missing.site(FieldPath::root()), "does not exist");
     service::other_services(case, explanation, site, missing)

@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::object::Segment;
-use crate::syntax::{Node, Value, json, yaml};
+use crate::syntax::{Node, Value, json, line_column, yaml};
 
-/// The two kinds of text that `ConfigMaps` hold.
+/// The two kinds of text that a ConfigMap holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Language {
     Json,
@@ -15,11 +15,16 @@ enum Language {
 /// Sets the string at `path` inside a text; `None` where the text does not read, the way there is missing, or the result
 /// would not say what was asked for.
 pub(super) fn set(text: &str, path: &[Segment], value: &str) -> Option<String> {
-    let language = if text.trim_start().starts_with('{') { Language::Json } else { Language::Yaml };
+    replace(text, path, &Json::from(value))
+}
+
+/// As [`set`], with a value of any type.
+pub(super) fn replace(text: &str, path: &[Segment], value: &Json) -> Option<String> {
+    let language = language_of(text);
     let root = read(text, language)?;
     let (last, way) = path.split_last()?;
     let parent = way.iter().try_fold(&root, child)?;
-    let literal = Json::from(value).to_string();
+    let literal = value.to_string();
     let edited = match (child(parent, last), &parent.value, last) {
         (Some(node), ..) => splice(text, node.span.start, node.span.end, &literal),
         (None, Value::Mapping(entries), Segment::Key(key)) => match language {
@@ -38,7 +43,18 @@ pub(super) fn set(text: &str, path: &[Segment], value: &str) -> Option<String> {
     };
     let root = read(&edited, language)?;
     let written = path.iter().try_fold(&root, child)?;
-    (written.value == Value::String(value.to_owned())).then_some(edited)
+    (Json::from(written) == *value).then_some(edited)
+}
+
+/// The value at `path` inside a text, and its line.
+pub(super) fn find(text: &str, path: &[Segment]) -> Option<(Json, u32)> {
+    let root = read(text, language_of(text))?;
+    let node = path.iter().try_fold(&root, child)?;
+    Some((Json::from(node), line_column(text, node.span.start).0))
+}
+
+fn language_of(text: &str) -> Language {
+    if text.trim_start().starts_with('{') { Language::Json } else { Language::Yaml }
 }
 
 /// What stands between `{` and the first key, so that a new first key looks like its neighbours.

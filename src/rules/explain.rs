@@ -105,11 +105,11 @@ fn outcome(case: &Case<'_>) -> (&'static str, &'static str) {
     const UNKNOWN_CLUSTER: &str = "the gateway answers 503: it knows no such destination";
     let at_destination = case.broken.hop == Hop::Destination;
     match &case.broken.cause {
-        Cause::NameUnresolvable { .. } => ("no-such-name", "clients cannot resolve the name (NXDOMAIN)"),
+        Cause::NameUnresolvable { .. } => ("no-such-name", "clients read NXDOMAIN: the name does not resolve"),
         Cause::ServiceMissing { .. } | Cause::PortMissing { .. } if at_destination => {
             ("upstream-no-such-service", UNKNOWN_CLUSTER)
         }
-        Cause::ServiceMissing { .. } => ("no-such-service", "clients cannot resolve the name (NXDOMAIN)"),
+        Cause::ServiceMissing { .. } => ("no-such-service", "clients read NXDOMAIN: the name does not resolve"),
         Cause::PortMissing { .. } => ("service-port-missing", "connections time out or are refused"),
         Cause::NoPods { .. } if at_destination => {
             ("upstream-no-endpoints", "the gateway answers 503: no healthy upstream")
@@ -117,9 +117,11 @@ fn outcome(case: &Case<'_>) -> (&'static str, &'static str) {
         Cause::NoPods { .. } => ("service-no-endpoints", "connections are refused"),
         Cause::Hidden { .. } | Cause::UnknownDestination { .. } => ("upstream-no-such-service", UNKNOWN_CLUSTER),
         Cause::NoListener(_) if case.is_forwarded() => {
-            ("no-listener", "the gateway answers 503 (connection refused behind it), through a load balancer often 504")
+            ("no-listener", "the gateway answers 503, a load balancer in front of it often 504")
         }
-        Cause::NoListener(_) => ("no-listener", "connections are refused, or time out (504 through a load balancer)"),
+        Cause::NoListener(_) => {
+            ("no-listener", "connections are refused or time out, or end in 504 at a load balancer")
+        }
         Cause::NotHttp { .. } if case.is_forwarded() => {
             ("not-http", "the gateway answers 503: what it forwards to does not speak plain HTTP")
         }

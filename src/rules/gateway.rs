@@ -1,10 +1,12 @@
 //! Gateways that are missing, or on other pods or ports than the request meets.
 
-use super::case::{Case, Explanation, field, labels, object};
+use super::case::{Case, Explanation, labels, object};
 use super::declare::declare_rule;
+use super::remedy::Patch;
 use super::{external, remedy};
 use crate::finding::Remedy;
 use crate::model::istio_gateway::IstioGateway;
+use crate::model::service::NO_PORT_TRANSLATION_LABEL;
 use crate::object::{FieldPath, ObjectKey};
 use crate::quote;
 use crate::walk::{Candidate, Unrouted};
@@ -207,12 +209,11 @@ pub(super) fn missing(case: &Case<'_>, unrouted: &Unrouted, candidate: &Candidat
     let message = format!(
         "{} does not exist, and {} binds {owner}'s route for {} to it",
         object(gateway),
-        field(&candidate.site),
+        case.field(&candidate.site),
         quote::name(&unrouted.host)
     );
-    let explanation =
-        Explanation::new(rule, message, candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()))
-            .and(gateway.site(FieldPath::root()), "does not exist");
+    let explanation = Explanation::new(rule, message, candidate.site.clone(), case.named(candidate))
+        .and(gateway.site(FieldPath::root()), "does not exist");
     let explanation = name_another(case, explanation, unrouted, candidate);
     let text = format!(
         "keep (or create first) {} with a server for {} on port {} of the pods",
@@ -262,7 +263,7 @@ pub(super) fn elsewhere(
     let mut explanation =
         Explanation::new(rule, message, gateway.key.site(selector.clone()), labels(&gateway.selector))
             .and(unrouted.service.site(selector), format!("finds pods labelled {}", labels(&unrouted.pods.labels)))
-            .and(candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()));
+            .and(candidate.site.clone(), case.named(candidate));
     if let Some(leading) = case.leading() {
         explanation = explanation.and(leading.clone(), format!("leads to {}", object(&unrouted.service)));
     }
@@ -306,7 +307,7 @@ pub(super) fn other_port(
 ) -> Explanation {
     let rule = case.pick(&OTHER_PORT, &external::OTHER_PORT);
     let message = format!(
-        "{} listens on port {} of the pods, and {} leads to port {}",
+        "{} listens on port {}, and {} leads to port {} of the pods",
         object(&gateway.key),
         listening(ports),
         object(&unrouted.service),
@@ -318,7 +319,7 @@ pub(super) fn other_port(
 /// The ports on which a Gateway listens, as a sentence names them.
 pub(super) fn listening(ports: &[(u16, u16)]) -> String {
     let ports = ports.iter().map(|(number, port)| {
-        if number == port { port.to_string() } else { format!("{port} (written {number}, translated by a Service)") }
+        if number == port { port.to_string() } else { format!("{port} (which a Service makes of its {number})") }
     });
     ports.collect::<Vec<_>>().join(" and ")
 }
@@ -345,7 +346,14 @@ pub(super) fn at_other_port(
     };
     let mut explanation = Explanation::new(rule, message, number, format!("listens on {}", listening(ports)))
         .and(target, format!("leads to port {}", unrouted.port))
-        .and(candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()));
+        .and(candidate.site.clone(), case.named(candidate));
+    if let Some(service) = case.untranslating(gateway, unrouted) {
+        let label = service.key.site(FieldPath::of("metadata.labels").key(NO_PORT_TRANSLATION_LABEL));
+        let say = |field: &str| format!("remove {field}: it keeps istiod from translating the Gateway's port");
+        explanation = explanation
+            .remedy(case.change(&label, say, |path| Patch::default().remove(path)))
+            .and(label, "set, so no port is translated through this Service");
+    }
     let may_move = case.is_used_by_way_of(&gateway.key, &unrouted.service);
     if let Some(number) = case.number_for(gateway, 0, unrouted).filter(|_| may_move) {
         explanation = explanation.remedy(case.set_number(gateway, 0, number));

@@ -27,7 +27,7 @@ declare_rule! {
     /// | pattern | who calls so |
     /// |---|---|
     /// | `*.models.svc.cluster.local` | every call to an InferenceService, and what KServe's route forwards to Knative |
-    /// | `*.models` | transformers and explainers that call their predictor, and net-istio's readiness probe (PL302) |
+    /// | `*.models` | transformers and explainers calling their predictor, net-istio's readiness probe |
     /// | `*.models.svc` | people and programs that call a Knative service directly |
     ///
     /// A host of one InferenceService by name needs its Knative services too: `iris-predictor`, `iris-transformer`, `iris-explainer`.
@@ -81,9 +81,9 @@ declare_rule! {
     ///
     /// ## Why
     ///
-    /// A host may be written `namespace/host`. The prefix limits which namespaces' VirtualServices may use the host: `*/`
+    /// A host may be written `namespace/host`. The prefix limits which namespaces' `VirtualServices` may use the host: `*/`
     /// lets all in (as does no prefix at all), `./` only those of the Gateway's own namespace. KServe and Knative write their
-    /// VirtualServices in the namespace of the *InferenceService*, never in the Gateway's, so `./*.models.svc.cluster.local`
+    /// `VirtualServices` in the namespace of the *InferenceService*, never in the Gateway's, so `./*.models.svc.cluster.local`
     /// in a Gateway of `istio-system` serves nobody.
     ///
     /// ## How to fix
@@ -143,7 +143,7 @@ pub(super) fn not_covered(
     );
     let site = gateway.key.site(IstioGateway::server_path(server).key("hosts"));
     let explanation = Explanation::new(rule, message, site, hosts)
-        .and(candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()))
+        .and(candidate.site.clone(), case.named(candidate))
         .remedy(case.add_host(gateway, server, &pattern(unrouted), &unrouted.namespace));
     name_another(case, explanation, unrouted, candidate)
 }
@@ -202,7 +202,7 @@ pub(super) fn namespace_kept_out(
     let old = host.to_owned();
     let say = |field: &str| format!("set {field} to {}, which lets every namespace in", quote::quoted(&open));
     Explanation::new(rule, message, site.clone(), quote::quoted(host))
-        .and(candidate.site.clone(), quote::quoted(&candidate.gateway.to_string()))
+        .and(candidate.site.clone(), case.named(candidate))
         .remedy(case.change(&site, say, |path| Patch::default().test(path, old).replace(path, open.clone())))
         .remedy(case.add_host(gateway, server, &own_host, &unrouted.namespace))
 }

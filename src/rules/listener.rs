@@ -235,10 +235,10 @@ pub(super) fn not_http(case: &Case<'_>, gateway: &IstioGateway, server: usize, u
         format!("set {field} to HTTP{tls}")
     };
     explanation.remedy(case.change(&site, say, |protocol| {
-        let patch = Patch::default().replace(protocol, "HTTP");
+        let plain = Patch::default().replace(protocol, "HTTP");
         let mut server = protocol.clone();
         server.0.truncate(protocol.0.len() - 2);
-        if has_tls { patch.remove(&server.key("tls")) } else { patch }
+        if has_tls { plain.remove(&server.key("tls")) } else { plain }
     }))
 }
 

@@ -1,6 +1,6 @@
 //! Names that cluster DNS does not know.
 
-use super::case::{Case, Explanation, field};
+use super::case::{Case, Explanation};
 use super::declare::declare_rule;
 use super::remedy;
 use crate::model::names::is_dns_label;
@@ -82,7 +82,7 @@ pub(super) fn unresolvable(case: &Case<'_>, host: &str) -> Explanation {
     let message = format!(
         "{} is no full Service name, so it resolves to nothing: {} must read SERVICE.NAMESPACE.svc.{domain}",
         quoted(host),
-        field(site)
+        case.field(site)
     );
     let explanation = Explanation::new(&UNRESOLVABLE, message, site.clone(), quoted(host));
     let explanation = match case.meant_service(host) {
@@ -91,7 +91,8 @@ pub(super) fn unresolvable(case: &Case<'_>, host: &str) -> Explanation {
     };
     let others = case.services_to_name(host).into_iter();
     others.fold(explanation, |explanation, name| explanation.remedy(case.set(site, &name))).remedy_if_none(|| {
-        let text = format!("set {} to the full name of the Service in front of the local gateway's pods", field(site));
+        let text =
+            format!("set {} to the full name of the Service in front of the local gateway's pods", case.field(site));
         remedy::by_hand(&site.object, text)
     })
 }

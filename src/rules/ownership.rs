@@ -23,7 +23,7 @@ use crate::finding::Finding;
 use crate::object::ObjectKey;
 use crate::walk::Walker;
 
-/// What of a cluster, as it stands, does not do what it seems to (PL502, PL503, PL506, PL6xx): no request is cut by it.
+/// What of a cluster, as it stands, does not do what it seems to (PL502, PL503, PL506, `PL6xx`): no request is cut by it.
 #[must_use]
 pub fn conditions(walker: &Walker<'_, '_>) -> Vec<Finding> {
     let view = walker.view.fork();

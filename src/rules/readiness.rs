@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::case::{Case, Explanation, field, hosts, object};
+use super::case::{Case, Explanation, hosts, object};
 use super::declare::declare_rule;
 use super::remedy;
 use crate::data_plane::endpoints::{Caller, Endpoints, connect, resolve};
@@ -158,7 +158,7 @@ declare_rule! {
 pub(super) fn missing(case: &Case<'_>, gateway: &GatewayRef) -> Explanation {
     let site = &case.broken.site;
     let key = ObjectKey::new(Kind::IstioGateway, gateway.namespace.as_str(), gateway.name.as_str());
-    let message = format!("{} does not exist, and {} makes net-istio wait for it", object(&key), field(site));
+    let message = format!("{} does not exist, and {} makes net-istio wait for it", object(&key), case.field(site));
     let explanation = Explanation::new(&GATEWAY_MISSING, message, site.clone(), quote::quoted(&gateway.to_string()))
         .and(key.site(FieldPath::root()), "does not exist")
         .remedy(behind_service(case, &gateway.name).map(|found| case.name_gateway(site, &found, None)));

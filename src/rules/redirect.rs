@@ -5,6 +5,7 @@ use super::declare::declare_rule;
 use super::external;
 use super::remedy::{self, Patch};
 use crate::model::istio_gateway::IstioGateway;
+use crate::model::kserve_config::KserveConfig;
 use crate::quote;
 
 declare_rule! {
@@ -20,7 +21,7 @@ declare_rule! {
     ///
     /// `tls.httpsRedirect` acts on a *virtual host*, not on a server: where a route is bound to a redirecting server, its hosts
     /// are redirected on that whole listener, even if a second server without the redirect serves the same port. KServe's and
-    /// Knative's VirtualServices are bound to the local and the public Gateway at once. So a redirect on the *public*
+    /// Knative's `VirtualServices` are bound to the local and the public Gateway at once. So a redirect on the *public*
     /// Gateway cuts cluster traffic as soon as both share a port of the same pods.
     ///
     /// ## How to fix
@@ -79,16 +80,15 @@ pub(super) fn redirected(case: &Case<'_>, gateway: &IstioGateway, server: usize,
     );
     let say = |field: &str| format!("remove {field} (httpsRedirect)");
     let number = gateway.servers[server].number;
-    let move_away =
-        format!("move that server to a port of its own, away from port {number}, so that plain requests keep theirs");
-    let by_scheme =
-        "set data.ingress.urlScheme to \"https\" once the public Gateway serves HTTPS, and move clients to it";
+    let move_away = format!(
+        "move server {server} of {} to a port of its own, away from port {number}, so that plain requests keep theirs",
+        object(&gateway.key)
+    );
+    let config = case.facts().kserve_config();
+    let scheme = case.field(&config.site(KserveConfig::path("urlScheme")));
+    let by_scheme = format!("set {scheme} to \"https\" once the public Gateway serves HTTPS, and move clients to it");
     let explanation = Explanation::new(rule, message, site, "true")
         .remedy(case.change(&tls, say, |path| Patch::default().remove(path)))
         .remedy(remedy::by_hand(&gateway.key, move_away));
-    if case.is_external() {
-        explanation.remedy(remedy::by_hand(&case.facts().kserve_config(), by_scheme.to_owned()))
-    } else {
-        explanation
-    }
+    if case.is_external() { explanation.remedy(remedy::by_hand(&config, by_scheme)) } else { explanation }
 }

@@ -1,16 +1,15 @@
 //! Configuration that the controller which reads it refuses.
 
+mod mend;
+
 use super::case::{Explanation, field, object};
-use super::{configuration, derived, remedy};
-use crate::finding::{Finding, Remedy};
-use crate::model::config_map::INFERENCE_SERVICE_CONFIG;
+use super::{Rule, configuration, derived, edit, remedy};
+use crate::finding::Finding;
 use crate::model::go_struct::{Mistake, Refusal};
 use crate::object::{FieldPath, ObjectKey, Segment, Site};
 use crate::quote;
 use crate::view::View;
 use crate::walk::ClusterFacts;
-
-use super::Rule;
 
 /// The data-plane word for configuration that its controller refuses.
 pub const CONTROLLER_ERROR: &str = "controller-error";
@@ -32,6 +31,7 @@ pub(super) fn explanation(view: &View<'_>, facts: &ClusterFacts, config: &Object
     let rule = rule_of(refusal.mistake);
     let mut site = config.site(refusal.path.clone());
     site.line = refusal.position.map(|(line, _)| line);
+    let says = shown_text(view, &mut site, refusal);
     let reader = if *config == facts.kserve_config() { "KServe" } else { "net-istio" };
     let message = quote::printable(&quote::shortened(&refusal.message, 300));
     let message = match refusal.mistake {
@@ -44,8 +44,7 @@ pub(super) fn explanation(view: &View<'_>, facts: &ClusterFacts, config: &Object
         Mistake::ConfigMissing => message,
         _ => format!("{reader} refuses {}: {message}", field(&site)),
     };
-    let says = shown_text(view, &site, refusal);
-    let remedies = remedies(view, facts, &site, refusal);
+    let remedies = mend::remedies(view, facts, &site, refusal);
     Explanation { rule, message, evidence: vec![(site, says)], remedies }
 }
 
@@ -64,9 +63,9 @@ pub(super) fn missing(config: &ObjectKey, facts: &ClusterFacts) -> Explanation {
 /// The data-plane word for a refusal, and what is seen of it.
 pub(super) fn outcome(config: &ObjectKey, facts: &ClusterFacts) -> (&'static str, &'static str) {
     let symptom = if *config == facts.kserve_config() {
-        "KServe stops reconciling InferenceServices: changes and repairs no longer reach the routes, nothing new becomes Ready"
+        "KServe can reconcile no InferenceService: what runs stays as it is, nothing new becomes Ready, and no repair arrives"
     } else {
-        "net-istio keeps what it read before and ignores the change, until a restart that it does not survive"
+        "net-istio ignores it and works on with what it read before, until it restarts and exits"
     };
     (CONTROLLER_ERROR, symptom)
 }
@@ -89,115 +88,22 @@ fn rule_of(mistake: Mistake) -> &'static Rule {
     }
 }
 
-/// The line of the text at which reading stopped.
-fn shown_text(view: &View<'_>, site: &Site, refusal: &Refusal) -> String {
+/// The value that is refused where the text reads, or else the line at which reading stopped.
+fn shown_text(view: &View<'_>, site: &mut Site, refusal: &Refusal) -> String {
     let Some(text) = derived::text_at(view, site) else { return "is not there".to_owned() };
-    let Some((line, column)) = refusal.position else { return quote::quoted(&text) };
+    if let Some(split) = site.path.0.iter().position(|segment| *segment == Segment::Text) {
+        return match edit::find(&text, &site.path.0[split + 1..]) {
+            Some((value, line)) => {
+                site.line = Some(line);
+                quote::printable(&quote::shortened(&value.to_string(), 80))
+            }
+            None => "is not there".to_owned(),
+        };
+    }
+    let Some((line, _)) = refusal.position else { return quote::quoted(&text) };
     let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-    let shown = text.lines().nth(index).unwrap_or_default().trim();
-    match (shown, column) {
-        ("", _) => "ends here".to_owned(),
-        (shown, 0 | 1) => quote::quoted(shown),
-        (shown, column) => format!("{}, column {column}", quote::quoted(shown)),
+    match text.lines().nth(index).unwrap_or_default().trim() {
+        "" => "the text ends here".to_owned(),
+        shown => quote::printable(&quote::shortened(shown, 80)),
     }
-}
-
-fn remedies(view: &View<'_>, facts: &ClusterFacts, site: &Site, refusal: &Refusal) -> Vec<Remedy> {
-    let at = derived::source_of(view, facts, site).unwrap_or_else(|| site.clone());
-    let by_hand = |text: String| vec![remedy::by_hand(&at.object, text)];
-    let at_field = field(&at);
-    match refusal.mistake {
-        Mistake::KserveJson => by_hand(json_advice(view, &at, refusal)),
-        Mistake::KserveType => by_hand(type_advice(&at_field, &refusal.message)),
-        Mistake::KserveRequired => by_hand(match refusal.path.0.last() {
-            Some(Segment::Key(key)) if &**key == "ingressGateway" => format!(
-                "set {at_field} to the Gateway of public traffic, as in \"{}/knative-ingress-gateway\"",
-                facts.knative_namespace
-            ),
-            Some(Segment::Key(key)) if &**key == "defaultDeploymentMode" => {
-                format!("set {at_field} to \"Knative\" or \"Standard\"")
-            }
-            _ => format!("give {at_field} a value"),
-        }),
-        Mistake::KserveIngressGatewayName => {
-            by_hand(format!("write {at_field} as \"namespace/name\" of a Gateway API Gateway"))
-        }
-        Mistake::KservePathTemplate => by_hand(format!(
-            "write {at_field} with double braces, as in \"/serving/{{{{ .Namespace }}}}/{{{{ .Name }}}}\""
-        )),
-        Mistake::KserveDeploymentMode => {
-            by_hand(format!("set {at_field} to a mode that this release of KServe knows; case matters"))
-        }
-        Mistake::KserveExternalName => vec![remedy::set_text(view, facts, site, &full_service_name(view, site, facts))],
-        Mistake::KserveVirtualService => match refusal.path.0.last() {
-            Some(Segment::Key(key)) if key.ends_with("Gateway") => {
-                by_hand(format!("write {at_field} as \"namespace/name\" of an Istio Gateway"))
-            }
-            _ => vec![remedy::set_text(view, facts, site, &full_service_name(view, site, facts))],
-        },
-        Mistake::IstioYaml => by_hand(format!(
-            "write {at_field} as a YAML list: \"- name: GATEWAY\", then \"namespace:\" and \"service:\" indented by two spaces"
-        )),
-        Mistake::IstioFormats => {
-            by_hand(format!("delete {at_field}, or delete external-gateways and local-gateways; one format at a time"))
-        }
-        Mistake::IstioEntry => by_hand(format!(
-            "give {at_field} a value: an entry needs name, namespace and service (a full Service name, no port)"
-        )),
-        Mistake::IstioDefault => by_hand(format!(
-            "leave exactly one entry of {at_field} without labelSelector: it serves whatever no selector matches"
-        )),
-        Mistake::ConfigMissing => Vec::new(),
-    }
-}
-
-/// What most often makes JSON unreadable at this place.
-fn json_advice(view: &View<'_>, site: &Site, refusal: &Refusal) -> String {
-    let place = field(site);
-    let message = refusal.message.as_str();
-    if message.contains("null makes") {
-        return format!("write an object in {place}, or remove the key");
-    }
-    if message.contains("after top-level value") {
-        return format!("remove what follows the closing brace in {place}");
-    }
-    if message.contains("'/'") || message.contains("'#'") {
-        return format!("remove the comment in {place}: JSON has none");
-    }
-    let before = derived::text_at(view, site).and_then(|text| {
-        let (line, column) = refusal.position?;
-        let lines: Vec<&str> = text.lines().take(usize::try_from(line).ok()?).collect();
-        let (last, earlier) = lines.split_last()?;
-        let cut: String = last.chars().take(usize::try_from(column).ok()?.saturating_sub(1)).collect();
-        earlier.iter().copied().chain([cut.as_str()]).collect::<Vec<_>>().join("\n").trim_end().chars().last()
-    });
-    if before == Some(',') && message.contains("object key") {
-        return format!("remove the comma that ends the entry before {place}: JSON allows none after the last one");
-    }
-    format!("correct the JSON in {place}, for example with `jq . file`")
-}
-
-fn type_advice(place: &str, message: &str) -> String {
-    if message.ends_with("of type bool") {
-        format!("write true or false in {place}, without quotes")
-    } else if message.ends_with("of type string") {
-        format!("write {place} as a string, in double quotes")
-    } else if message.ends_with("of type []string") {
-        format!("write {place} as a list of strings: [\"a.example.com\"]")
-    } else {
-        format!("write {place} as the type that the message names")
-    }
-}
-
-/// What a malformed service name most likely means: lower case, no scheme, no port, in the full form.
-fn full_service_name(view: &View<'_>, site: &Site, facts: &ClusterFacts) -> String {
-    let config = view.config_map(&site.object.namespace, INFERENCE_SERVICE_CONFIG).present();
-    let held = config.and_then(|config| crate::model::kserve_config::KserveConfig::parse(&config, facts.versions).ok());
-    let written = held.map(|config| match site.path.0.last() {
-        Some(Segment::Key(key)) if &**key == "knativeLocalGatewayService" => config.knative_local_gateway_service.value,
-        _ => config.local_gateway_service.value,
-    });
-    let written = written.unwrap_or_default();
-    super::name::full_form(&written, facts)
-        .unwrap_or_else(|| facts.service_host("knative-local-gateway", "istio-system"))
 }

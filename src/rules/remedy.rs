@@ -57,7 +57,10 @@ fn pointer(path: &FieldPath) -> String {
                 pointer.push('/');
                 pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
             }
-            Segment::Index(index) => pointer.push_str(&format!("/{index}")),
+            Segment::Index(index) => {
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+            }
             Segment::Text => {}
         }
     }
@@ -104,23 +107,36 @@ fn patched(object: ObjectKey, text: String, patch: Option<Patch>) -> Remedy {
 
 /// Sets a string in the text that a ConfigMap's key holds.
 pub(super) fn set_text(view: &View<'_>, facts: &ClusterFacts, site: &Site, value: &str) -> Remedy {
+    replace_text(view, facts, site, &value.into())
+}
+
+/// As [`set_text`], with a value of any type.
+pub(super) fn replace_text(view: &View<'_>, facts: &ClusterFacts, site: &Site, value: &Json) -> Remedy {
     let site = derived::source_of(view, facts, site).unwrap_or_else(|| site.clone());
-    let text = format!("set {} to {}", field(&site), quoted(value));
-    let patch = text_patch(view, &site, |held, way| edit::set(held, way, value)).or_else(|| {
-        // An old key holds its value bare.
-        let bare = !site.path.0.contains(&Segment::Text);
-        let held = derived::text_at(view, &site).filter(|_| bare)?;
-        Some(Patch::default().test(&site.path, &*held).replace(&site.path, value))
+    let site = derived::exact(view, &site);
+    let shown = value.as_str().map_or_else(|| value.to_string(), quoted);
+    let text = format!("set {} to {shown}", field(&site));
+    // An old key holds its value bare.
+    let is_bare = !site.path.0.contains(&Segment::Text);
+    let patch = text_patch(view, &site, |held, way| {
+        if is_bare { value.as_str().map(str::to_owned) } else { edit::replace(held, way, value) }
     });
     patched(site.object, text, patch)
 }
 
+/// Writes the text that a ConfigMap's key holds anew, where an edit of it is known.
+pub(super) fn rewrite(view: &View<'_>, at: &Site, text: String, edited: Option<String>) -> Remedy {
+    let patch = edited.and_then(|edited| text_patch(view, at, |_, _| Some(edited)));
+    patched(at.object.clone(), text, patch)
+}
+
 /// The patch that writes an edited text back whole, where the text is still the one that was read.
 fn text_patch(view: &View<'_>, site: &Site, edited: impl FnOnce(&str, &[Segment]) -> Option<String>) -> Option<Patch> {
-    let split = site.path.0.iter().position(|segment| *segment == Segment::Text)?;
+    let split = site.path.0.iter().position(|segment| *segment == Segment::Text).unwrap_or(site.path.0.len());
     let held = derived::text_at(view, site)?;
-    let holder = FieldPath(site.path.0[..split].to_vec());
-    let new = edited(&held, &site.path.0[split + 1..])?;
+    let (holder, way) = site.path.0.split_at(split);
+    let holder = FieldPath(holder.to_vec());
+    let new = edited(&held, way.get(1..).unwrap_or_default())?;
     Some(Patch::default().test(&holder, &*held).replace(&holder, new))
 }
 
@@ -238,11 +254,11 @@ impl Case<'_> {
                 serving.config_for(&config.name).map(|(section, _)| FieldPath::of("spec.config").key(section));
             let path = section.clone().unwrap_or_else(|| FieldPath::of("spec.config.istio")).key(key.as_str());
             let text = text_of(&serving.key.site(path.clone()));
-            let patch = match section {
+            let added = match section {
                 Some(_) => Patch::default().add(&path, value),
                 None => Patch::default().add(&FieldPath::of("spec.config.istio"), json!({ key: value })),
             };
-            return patched(serving.key.clone(), text, Some(patch));
+            return patched(serving.key.clone(), text, Some(added));
         }
         // The old format holds the Gateway's name in the key.
         let old = config.site(entry.path.clone());

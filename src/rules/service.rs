@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::Rule;
-use super::case::{Case, Explanation, field, labels, object};
+use super::case::{Case, Explanation, labels, object};
 use super::declare::declare_rule;
 use super::remedy::{self, Patch};
 use crate::data_plane::listener::Listener;
@@ -206,7 +206,8 @@ declare_rule! {
 
 pub(super) fn missing(case: &Case<'_>, service: &ObjectKey) -> Explanation {
     let site = &case.broken.site;
-    let message = format!("{} does not exist, and {} leads every such request to it", object(service), field(site));
+    let message =
+        format!("{} does not exist, and {} leads every such request to it", object(service), case.field(site));
     let explanation = Explanation::new(&MISSING, message, site.clone(), named(case, service))
         .and(service.site(FieldPath::root()), "does not exist");
     other_services(case, explanation, site, service)

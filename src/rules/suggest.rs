@@ -10,7 +10,7 @@ use crate::model::Object;
 use crate::model::istio_config::GatewayEntry;
 use crate::model::istio_gateway::IstioGateway;
 use crate::model::names::GatewayRef;
-use crate::model::service::Service;
+use crate::model::service::{NO_PORT_TRANSLATION_LABEL, Service};
 use crate::model::workload::Pods;
 use crate::object::{Kind, ObjectKey};
 use crate::view::{Lookup, View};
@@ -134,15 +134,30 @@ impl Case<'_> {
         host.strip_suffix('.').unwrap_or(host) == self.host_of(service)
     }
 
+    /// The Service through which the request came, where a Gateway would carry the route but for its label that keeps istiod
+    /// from translating ports.
+    pub(super) fn untranslating(&self, gateway: &IstioGateway, unrouted: &Unrouted) -> Option<Arc<Service>> {
+        let key = &unrouted.service;
+        let service = self.view().service(&key.namespace, &key.name).present()?;
+        let mut tried = Service::clone(&service);
+        tried.meta.labels.remove(NO_PORT_TRANSLATION_LABEL)?;
+        let view = self.view().fork().with(key.clone(), Some(Object::Service(Arc::new(tried))));
+        self.carries_in(&view, &gateway.key, unrouted).then_some(service)
+    }
+
     /// Whether a Gateway, changed, would carry the route where it is missing.
     pub(super) fn would_carry(&self, changed: IstioGateway, unrouted: &Unrouted) -> bool {
         let key = changed.key.clone();
         let view = self.view().fork().with(key.clone(), Some(Object::IstioGateway(Arc::new(changed))));
-        let on_pods = GatewayPods::of(&view, &unrouted.pods, self.facts().scope_gateways_to_namespace).present();
+        self.carries_in(&view, &key, unrouted)
+    }
+
+    fn carries_in(&self, view: &View<'_>, key: &ObjectKey, unrouted: &Unrouted) -> bool {
+        let on_pods = GatewayPods::of(view, &unrouted.pods, self.facts().scope_gateways_to_namespace).present();
         let Some(Listener::Http { servers, .. }) = on_pods.map(|on_pods| on_pods.listener(unrouted.port)) else {
             return false;
         };
-        servers.iter().any(|bound| bound.gateway.key == key && carries(bound, &unrouted.host, &unrouted.namespace))
+        servers.iter().any(|bound| bound.gateway.key == *key && carries(bound, &unrouted.host, &unrouted.namespace))
     }
 
     /// The Gateways on some pods.
@@ -180,6 +195,13 @@ pub(super) fn leads_to(view: &View<'_>, facts: &ClusterFacts, service: &Arc<Serv
         let Some(Listener::Http { servers, .. }) = on_pods.map(|on_pods| on_pods.listener(*port)) else { return false };
         servers.iter().any(|bound| bound.gateway.key == gateway.key && !bound.server().redirects())
     })
+}
+
+/// The host of a Service that leads to a Gateway.
+pub(super) fn host_before(view: &View<'_>, facts: &ClusterFacts, gateway: &IstioGateway) -> Option<String> {
+    let services = view.services_selecting(&gateway.selector);
+    let found = services.iter().find(|service| leads_to(view, facts, service, gateway))?;
+    Some(facts.service_host(&found.key.name, &found.key.namespace))
 }
 
 fn key_of(gateway: &GatewayRef) -> ObjectKey {

@@ -200,30 +200,30 @@ pub(crate) fn mends(
 }
 
 /// Applies a JSON Patch (RFC 6902), of which remedies use four operations.
-fn patched(mut object: Value, patch: &Value) -> Result<Value, String> {
-    for operation in patch.as_array().expect("a list of operations") {
-        let path = operation["path"].as_str().expect("a path");
+fn patched(mut object: Value, operations: &Value) -> Result<Value, String> {
+    for operation in operations.as_array().expect("a list of operations") {
+        let pointer = operation["path"].as_str().expect("a path");
         let value = operation["value"].clone();
-        let (parent, last) = path.rsplit_once('/').expect("a path below the root");
-        let last = last.replace("~1", "/").replace("~0", "~");
+        let (parent, field) = pointer.rsplit_once('/').expect("a path below the root");
+        let field = field.replace("~1", "/").replace("~0", "~");
         match operation["op"].as_str().expect("an operation") {
             "test" => {
-                let found = object.pointer(path);
+                let found = object.pointer(pointer);
                 if found != Some(&value) {
-                    return Err(format!("{path} is {found:?}, not {value}"));
+                    return Err(format!("{pointer} is {found:?}, not {value}"));
                 }
             }
             "add" => match object.pointer_mut(parent).ok_or_else(|| format!("no {parent}"))? {
-                Value::Array(list) if last == "-" => list.push(value),
+                Value::Array(items) if field == "-" => items.push(value),
                 Value::Object(map) => {
-                    map.insert(last, value);
+                    map.insert(field, value);
                 }
                 other => return Err(format!("{parent} is {other}")),
             },
-            "replace" => *object.pointer_mut(path).ok_or_else(|| format!("no {path}"))? = value,
+            "replace" => *object.pointer_mut(pointer).ok_or_else(|| format!("no {pointer}"))? = value,
             "remove" => match object.pointer_mut(parent).ok_or_else(|| format!("no {parent}"))? {
                 Value::Object(map) => {
-                    map.remove(&last).ok_or_else(|| format!("no {path}"))?;
+                    map.remove(&field).ok_or_else(|| format!("no {pointer}"))?;
                 }
                 other => return Err(format!("{parent} is {other}")),
             },

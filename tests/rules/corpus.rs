@@ -18,7 +18,8 @@ struct Layout {
 
 #[derive(Deserialize)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     #[serde(default)]
     change: Option<Value>,
     replaced: Vec<Value>,
@@ -39,44 +40,45 @@ impl Case {
     }
 }
 
-#[test]
-fn every_patch_mends_the_denial_it_comes_with() {
+/// Every change of the corpus that writes an object, with the cluster that it is made to.
+pub(crate) fn each(mut judge: impl FnMut(&str, &Cluster, &Document)) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let mut failures = Vec::new();
-    let (mut denials, mut patched) = (0, 0);
-    for entry in std::fs::read_dir(folder).expect("the corpus is there") {
-        let path = entry.expect("readable").path();
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
+    let paths = std::fs::read_dir(folder).expect("the corpus is there").map(|entry| entry.expect("readable").path());
+    let mut paths: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    paths.sort();
+    for path in paths {
         let layout: Layout = serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("a packed layout");
         for case in &layout.cases {
-            let cluster = case.cluster(&layout);
-            let Some(change) = case.change.as_ref().and_then(|object| Some((identify(object)?, object))) else {
-                continue;
-            };
-            let change = Document { key: change.0, object: Some(change.1.clone()) };
-            let judged = cluster.judge(&change);
-            if judged.judgement.findings.is_empty() {
-                continue;
-            }
-            denials += 1;
-            let was = inspect(&cluster.snapshot(), &JudgeSettings::default()).findings;
-            let codes: BTreeSet<Code> = judged.codes().into_iter().chain(was.iter().map(|old| old.code)).collect();
-            let mut has_patch = false;
-            for finding in &judged.judgement.findings {
-                assert!(!finding.remedies.is_empty(), "{}: {} has no remedy", case.case, finding.code);
-                for remedy in &finding.remedies {
-                    let Some(patch) = &remedy.patch else { continue };
-                    has_patch = true;
-                    if let Err(why) = mends(&cluster, &change, &codes, finding.code, (&remedy.object, patch)) {
-                        failures.push(format!("{}: {}: {}: {why}", case.case, finding.code, remedy.text()));
-                    }
-                }
-            }
-            patched += usize::from(has_patch);
+            let Some(object) = &case.change else { continue };
+            let key = identify(object).expect("a known kind");
+            judge(&case.name, &case.cluster(&layout), &Document { key, object: Some(object.clone()) });
         }
     }
+}
+
+#[test]
+fn every_patch_mends_the_denial_it_comes_with() {
+    let mut failures = Vec::new();
+    let (mut denials, mut with_patch) = (0, 0);
+    each(|case, cluster, change| {
+        let judged = cluster.judge(change);
+        let findings = &judged.judgement.findings;
+        let was = inspect(&cluster.snapshot(), &JudgeSettings::default()).findings;
+        let codes: BTreeSet<Code> = judged.codes().into_iter().chain(was.iter().map(|old| old.code)).collect();
+        for finding in findings {
+            assert!(!finding.remedies.is_empty(), "{case}: {} has no remedy", finding.code);
+            for remedy in &finding.remedies {
+                let Some(patch) = &remedy.patch else { continue };
+                if let Err(why) = mends(cluster, change, &codes, finding.code, (&remedy.object, patch)) {
+                    failures.push(format!("{case}: {}: {}: {why}", finding.code, remedy.text()));
+                }
+            }
+        }
+        denials += usize::from(!findings.is_empty());
+        let has_patch = findings.iter().flat_map(|finding| &finding.remedies).any(|remedy| remedy.patch.is_some());
+        with_patch += usize::from(has_patch);
+    });
     assert!(failures.is_empty(), "{} of {denials} denials:\n{}", failures.len(), failures.join("\n"));
-    assert!(patched * 3 > denials * 2, "only {patched} of {denials} denials come with a patch");
+    assert!(denials > 60 && with_patch * 10 > denials * 8, "only {with_patch} of {denials} denials come with a patch");
 }

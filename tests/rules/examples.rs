@@ -7,7 +7,7 @@ use plumbline::rules::{RULES, Rule};
 use crate::cluster::{Cluster, mends};
 
 /// The text of an example in a rule's docs.
-fn example(rule: &Rule, kind: &str) -> String {
+pub(crate) fn example(rule: &Rule, kind: &str) -> String {
     let lines = rule.docs.lines().map(|line| line.strip_prefix(' ').unwrap_or(line));
     let fence = format!("```yaml {kind}");
     let text: Vec<&str> = lines.skip_while(|line| *line != fence).skip(1).take_while(|line| *line != "```").collect();

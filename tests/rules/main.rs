@@ -5,4 +5,5 @@
 mod cluster;
 mod corpus;
 mod examples;
+mod messages;
 mod pages;

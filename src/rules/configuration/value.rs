@@ -127,7 +127,7 @@ declare_rule! {
     ///
     /// ## What breaks
     ///
-    /// More than the other PL0xx: KServe's *admission webhook* reads the same field, so every create and update of an
+    /// More than with the other codes of this family: KServe's *admission webhook* reads the same field, so every create and update of an
     /// InferenceService is refused, beside every reconciliation.
     ///
     /// ## Why

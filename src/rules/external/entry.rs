@@ -183,13 +183,23 @@ declare_rule! {
 
 pub(in crate::rules) fn no_entry(case: &Case<'_>, host: &str) -> Explanation {
     let site = &case.broken.site;
-    let message =
-        format!("no Service leads into the cluster for the public name {}{}", quote::name(host), by_dns(case));
-    let mut explanation = Explanation::new(&ENTRY_MISSING, message, site.clone(), "names the public Gateway");
     let Some(gateway) = case.expected_gateway() else {
-        return explanation
+        let message = format!(
+            "no Service leads into the cluster for the public name {}: {} names no Gateway that exists",
+            quote::name(host),
+            field(site)
+        );
+        return Explanation::new(&ENTRY_MISSING, message, site.clone(), "no such Gateway")
             .remedy(remedy::by_hand(&site.object, format!("name an existing Gateway in {}", field(site))));
     };
+    let message = format!(
+        "no Service leads into the cluster for the public name {}: none carries it for external-dns, and none that its \
+         clients used is left to lead to {}",
+        quote::name(host),
+        object(&gateway.key)
+    );
+    let mut explanation =
+        Explanation::new(&ENTRY_MISSING, message, site.clone(), quote::quoted(&gateway.key.qualified_name()));
     let services = case.view().services_selecting(&gateway.selector);
     for service in &services {
         if let Some(names) = service.meta.annotations.get(EXTERNAL_DNS_ANNOTATION) {
@@ -199,19 +209,12 @@ pub(in crate::rules) fn no_entry(case: &Case<'_>, host: &str) -> Explanation {
         }
     }
     let text = format!(
-        "keep (or create) a Service of type LoadBalancer that selects {} in front of {}",
+        "keep (or create) a Service of type LoadBalancer that selects {} and so leads to {}",
         labels(&gateway.selector),
         object(&gateway.key)
     );
     let entry = case.walk.request.entries.first().map_or(&gateway.key, |(entry, _)| entry);
     explanation.remedy(remedy::by_hand(entry, text))
-}
-
-fn by_dns(case: &Case<'_>) -> String {
-    if case.walk.request.entries_by_dns {
-        return String::new();
-    }
-    format!(" ({} leads to no Service that takes it)", field(&case.broken.site))
 }
 
 fn dns_path() -> FieldPath {

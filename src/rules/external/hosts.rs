@@ -65,7 +65,7 @@ declare_rule! {
     ///
     /// ## Why
     ///
-    /// As for PL111: in `namespace/host` the prefix says whose VirtualServices may use the host, and KServe writes them in the
+    /// As for PL111: in `namespace/host` the prefix says whose `VirtualServices` may use the host, and KServe writes them in the
     /// namespace of the InferenceService. `./` means the Gateway's own namespace and keeps all others out.
     ///
     /// ## How to fix

@@ -1,6 +1,7 @@
 //! Public requests for which nobody writes a route.
 
 use crate::model::config_map::ConfigMap;
+use crate::model::kserve_config::KserveConfig;
 use crate::quote;
 use crate::rules::case::{Case, Explanation, field};
 use crate::rules::declare::declare_rule;
@@ -138,13 +139,10 @@ pub(in crate::rules) fn path_without_route(case: &Case<'_>, unrouted: &Unrouted)
     let message = format!(
         "KServe gives out URLs under {}, and {} keeps it from writing the route for them",
         quote::name(&unrouted.host),
-        field(site)
+        case.field(site)
     );
-    let config = case.facts().kserve_config();
-    Explanation::new(&PATH_WITHOUT_ROUTE, message, site.clone(), "true")
-        .remedy(remedy::by_hand(&config, format!("remove {}", field(site))))
-        .remedy(remedy::by_hand(
-            &config,
-            format!("remove data.ingress.pathTemplate of {}", crate::rules::case::object(&config)),
-        ))
+    let template = case.facts().kserve_config().site(KserveConfig::path("pathTemplate"));
+    let keep = remedy::replace_text(case.view(), case.facts(), site, &false.into());
+    let drop = remedy::replace_text(case.view(), case.facts(), &template, &"".into());
+    Explanation::new(&PATH_WITHOUT_ROUTE, message, site.clone(), "true").remedy(keep).remedy(drop)
 }

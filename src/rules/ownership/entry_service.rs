@@ -3,13 +3,12 @@
 use crate::data_plane::endpoints::{Caller, Endpoints, connect, resolve};
 use crate::finding::Finding;
 use crate::model::istio_config::GatewayEntry;
-use crate::model::istio_gateway::IstioGateway;
 use crate::object::{FieldPath, Site};
 use crate::quote;
 use crate::rules::case::{Explanation, field, labels, object};
 use crate::rules::declare::declare_rule;
-use crate::rules::remedy;
-use crate::rules::suggest::leads_to;
+use crate::rules::suggest::{host_before, leads_to};
+use crate::rules::{derived, remedy};
 use crate::walk::Walker;
 
 declare_rule! {
@@ -97,7 +96,9 @@ fn check(walker: &Walker<'_, '_>, entry: &GatewayEntry) -> Option<Finding> {
         return None;
     }
     let config = walker.facts.istio_config();
-    let at = |name: &str| Site { object: config.clone(), path: entry.field(name), line: entry.line };
+    let at = |name: &str| {
+        derived::exact(walker.view, &Site { object: config.clone(), path: entry.field(name), line: entry.line })
+    };
     let message = format!(
         "{} leads to {}, where {} does not listen: the two of one entry must belong to the same pods and port",
         field(&at("service")),
@@ -106,12 +107,12 @@ fn check(walker: &Walker<'_, '_>, entry: &GatewayEntry) -> Option<Finding> {
     );
     let ports: Vec<String> = gateway.servers.iter().map(|server| server.number.to_string()).collect();
     let listens = format!("{}, port {}", labels(&gateway.selector), ports.join(" and "));
-    let text = format!("name in {} the Service in front of {}", field(&at("service")), object(&gateway.key));
+    let text = format!("name in {} a Service that leads to {}", field(&at("service")), object(&gateway.key));
     let mut explanation =
         Explanation::new(&ENTRY_SERVICE_ELSEWHERE, message, at("service"), quote::quoted(&entry.service))
             .and(gateway.key.site(FieldPath::of("spec.selector")), listens)
             .and(service.key.site(FieldPath::of("spec.selector")), labels(&service.selector));
-    if let Some(host) = service_of(walker, &gateway) {
+    if let Some(host) = host_before(walker.view, walker.facts, &gateway) {
         explanation = explanation.remedy(remedy::set_text(walker.view, walker.facts, &at("service"), &host));
     }
     let words = ("hazard", "direct calls to Knative services, and transformers' calls to predictors, fail");
@@ -121,11 +122,4 @@ fn check(walker: &Walker<'_, '_>, entry: &GatewayEntry) -> Option<Finding> {
         None,
         words,
     ))
-}
-
-/// The host of a Service that leads to a Gateway.
-fn service_of(walker: &Walker<'_, '_>, gateway: &IstioGateway) -> Option<String> {
-    let services = walker.view.services_selecting(&gateway.selector);
-    let found = services.iter().find(|service| leads_to(walker.view, walker.facts, service, gateway))?;
-    Some(walker.facts.service_host(&found.key.name, &found.key.namespace))
 }

@@ -20,7 +20,7 @@ declare_rule! {
     ///
     /// ## Why
     ///
-    /// The ConfigMaps of Knative and KServe carry their documentation in a key `_example`, with every setting in it as if it
+    /// Each `ConfigMap` of Knative and KServe carries its documentation in a key `_example`, with every setting in it as if it
     /// were set. It is skipped when the ConfigMap is read. Knative guards it with a checksum in an annotation and refuses an
     /// edit; KServe does not.
     ///

@@ -85,8 +85,8 @@ pub(super) fn services(before: &Walker<'_, '_>, after: &Walker<'_, '_>) -> Optio
     }
     let site = after.facts.istio_config().site(ConfigMap::path(list));
     let message = format!(
-        "{count} existing {} to follow from {} to {}, and stay Ready whether or not their requests do",
-        if count == 1 { "InferenceService has" } else { "InferenceServices have" },
+        "{count} existing {} from {} to {}, staying Ready whether or not requests still arrive",
+        if count == 1 { "InferenceService moves" } else { "InferenceServices move" },
         gateways(old_list),
         gateways(new_list)
     );
