@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{counted, how_many, place, requests, who};
+use super::words::{how_many, place, requests, who};
 use crate::finding::{Affected, Finding, Remedy};
 use crate::object::ObjectKey;
 use crate::quote;
@@ -124,18 +124,13 @@ fn labelled(label: &str, text: &str) -> String {
 
 /// How to go on: nothing has been changed, and in which order a change of several objects is safe.
 fn closing(changed: &ObjectKey, findings: &[Finding]) -> Vec<String> {
-    let others: BTreeSet<&ObjectKey> = findings
-        .iter()
-        .flat_map(|finding| finding.remedies.iter().map(|remedy| &remedy.object))
-        .filter(|object| *object != changed)
-        .collect();
+    let mut remedied = findings.iter().flat_map(|finding| finding.remedies.iter().map(|remedy| &remedy.object));
     let mut lines = vec!["Nothing has been changed.".to_owned()];
-    if !others.is_empty() {
-        let count = counted(others.len(), "other object");
-        lines[0].push_str(&format!(
-            " Where the change belongs with one of {count}: first add what is new (Gateways, Services, hosts), then the \
-             configuration that names it; remove the old last."
-        ));
+    if remedied.any(|object| object != changed) {
+        lines[0].push_str(
+            " Where this belongs to a change of several objects: first add what is new (Gateways, Services, hosts), then the \
+             configuration that names it; remove the old last.",
+        );
     }
     lines
 }
