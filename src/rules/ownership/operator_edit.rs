@@ -97,11 +97,8 @@ pub(super) fn undone(before: &Walker<'_, '_>, after: &Walker<'_, '_>, changed: &
         }
         _ => return None,
     };
-    let message = format!(
-        "the Knative operator writes {} and will undo this edit; the place to change it is {}",
-        field(&site),
-        field(&source)
-    );
+    // As a warning it is cut off after 120 characters, so what to do comes early.
+    let message = format!("the Knative operator will undo this edit; make it in {}", field(&source));
     let text = format!("make the change in {}, and leave {} to the operator", field(&source), object(changed));
     let explanation = Explanation::new(&OPERATOR_OVERWRITES, message, site, "edited by hand")
         .and(source, "what the operator writes it from")

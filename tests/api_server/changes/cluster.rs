@@ -76,9 +76,11 @@ impl Cluster {
     /// The versions of all objects that a webhook guards, one a line.
     pub(super) fn guarded_objects(&self) -> String {
         let kinds = "gateways.networking.istio.io,services,configmaps,knativeservings";
-        let columns =
-            "-o=custom-columns=:.kind,:.metadata.namespace,:.metadata.name,:.metadata.uid,:.metadata.resourceVersion";
-        self.control_plane.kubectl(&["get", kinds, "--all-namespaces", columns]).expect_success()
+        // The API server writes to some namespaces by itself.
+        let ours = "--field-selector=metadata.namespace!=default,metadata.namespace!=kube-system";
+        let columns = ":.kind,:.metadata.namespace,:.metadata.name,:.metadata.uid,:.metadata.resourceVersion";
+        let columns = format!("--output=custom-columns={columns}");
+        self.control_plane.kubectl(&["get", kinds, "--all-namespaces", ours, &columns]).expect_success()
     }
 
     /// Applies what was deleted.

@@ -22,7 +22,7 @@ fn what_the_operator_would_write_is_judged() {
         ("without Istio", serving.with("enabled: true", "enabled: false").and("    istio:", "    kourier:\n      enabled: true\n    istio:"), Because("PL207", "E1 entry")),
         ("other hosts of the shipped gateway", serving.with("enabled: true\n", "enabled: true\n      knative-ingress-gateway:\n        servers:\n        - port: {number: 80, name: http, protocol: HTTP}\n          hosts: [\"*.example.org\"]\n"), Because("PL210", "E2 route")),
         ("other pods of the shipped gateway", serving.with("enabled: true\n", "enabled: true\n      knative-ingress-gateway:\n        selector: {istio: custom-local-gateway}\n"), Because("PL208", "E1 entry")),
-        ("its deletion", serving.deleted(), Because("PL", "L7 route")),
+        ("its deletion", serving.deleted(), Because("PL020", "L7 route")),
     ]);
 }
 

@@ -1,6 +1,6 @@
 //! The Services in front of gateway pods.
 
-use super::admits::admits;
+use super::admits::{admits, admits_with};
 use super::change::{Change, INGRESS_SERVICE, LOCAL_SERVICE, SHIPPED_LOCAL_SERVICE};
 use super::refuses::{Because, refuses};
 
@@ -39,7 +39,7 @@ fn the_service_of_the_local_gateway_is_kept() {
         (
             "a target port that no pod names",
             LOCAL_SERVICE.with("targetPort: 8080", "targetPort: web"),
-            Because("PL1", "L2 service"),
+            Because("PL104", "L2 service"),
         ),
         ("its deletion", LOCAL_SERVICE.deleted(), Because("PL102", "L2 service")),
     ]);
@@ -95,7 +95,11 @@ fn a_service_may_lead_there_another_way() {
         ),
         ("a second Service of the same pods", Change::Create(another)),
         ("a Service of other pods", Change::Create(unrelated)),
-        ("one that nobody uses, deleted", SHIPPED_LOCAL_SERVICE.deleted()),
         ("another type", INGRESS_SERVICE.with("type: LoadBalancer", "type: ClusterIP")),
     ]);
+}
+
+#[test]
+fn a_shipped_service_may_go_until_its_operator_undoes_it() {
+    admits_with(&["PL501: "], &[("one that nobody uses, deleted", SHIPPED_LOCAL_SERVICE.deleted())]);
 }

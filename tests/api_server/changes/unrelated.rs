@@ -1,5 +1,7 @@
 //! Writes that no webhook has to see, or that hold nothing it reads.
 
+use std::sync::PoisonError;
+
 use super::admits::admits;
 use super::change::{CONFIG_DOMAIN, Change};
 use super::cluster::cluster;
@@ -25,6 +27,8 @@ fn what_decides_nothing_is_admitted() {
 
 #[test]
 fn status_and_scale_are_admitted() {
+    let cluster = cluster();
+    let _alone = cluster.as_deployed.write().unwrap_or_else(PoisonError::into_inner);
     for args in [
         "patch knativeserving knative-serving -n knative-serving --subresource=status --type=merge -p {\"status\":{\"version\":\"1.18.0\"}}",
         "patch inferenceservice fraud -n risk --subresource=status --type=merge -p {\"status\":{\"url\":\"http://fraud.risk.example.com\"}}",
@@ -33,7 +37,7 @@ fn status_and_scale_are_admitted() {
         "scale deployment custom-local-gateway -n istio-system --replicas=0",
     ] {
         let args: Vec<_> = args.split(' ').collect();
-        let answer = cluster().control_plane.kubectl(&args);
+        let answer = cluster.control_plane.kubectl(&args);
         assert!(answer.status.success() && answer.stderr.is_empty(), "{args:?}: {answer:#?}");
     }
 }
