@@ -115,7 +115,8 @@ impl Requests {
         params: &WatchParams,
         version: &str,
     ) -> Result<Body, RequestError> {
-        let request = Request::new(collection).watch(params, version).map_err(|error| unbuildable(&error))?.map(Body::from);
+        let request =
+            Request::new(collection).watch(params, version).map_err(|error| unbuildable(&error))?.map(Body::from);
         let opening = timeout(self.limit, self.client.send(request)).await;
         let response = opening.map_err(|_| RequestError::TooSlow(self.limit))?.map_err(|error| unreachable(&error))?;
         let code = response.status();
