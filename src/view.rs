@@ -166,6 +166,16 @@ impl<'a> View<'a> {
         }))
     }
 
+    /// Why Services are not known in every namespace, where they are not.
+    pub fn services_unread(&self) -> Option<Arc<str>> {
+        self.base.unread(Kind::Service, "")
+    }
+
+    /// Why something could not be read, where that is why a request is unknown.
+    pub fn reason_unread(&self, why: &str) -> Option<Arc<str>> {
+        self.base.reasons_unread().find(|reason| why.ends_with(&***reason)).cloned()
+    }
+
     /// The Services whose selector finds at least the pods that `selector` finds, whatever their namespace.
     pub fn services_selecting(&self, selector: &Labels) -> Vec<Arc<Service>> {
         let matches = |service: &Service| service.selects_pods() && selects(selector, &service.selector);

@@ -121,6 +121,41 @@ fn wrong_arguments_are_no_findings() {
 }
 
 #[test]
+fn a_kubeconfig_that_does_not_work_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "down",
+        // Nothing ever listens on port 1.
+        "clusters": [{"name": "down", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "contexts": [{"name": "down", "context": {"cluster": "down", "user": "somebody"}}],
+        "users": [{"name": "somebody", "user": {"token": "token"}}],
+    });
+    fs::write(path("down"), kubeconfig.to_string()).expect("writable");
+    fs::write(path("malformed"), "clusters: [").expect("writable");
+
+    for (file, context, says) in [
+        ("missing", "down", "missing cannot be read: No such file"),
+        ("malformed", "down", "malformed: it is not a kubeconfig"),
+        ("down", "up", "it has no context \"up\". Give one of the file's contexts with --context: down"),
+        ("down", "down", "context down: the API server cannot be asked"),
+    ] {
+        let file = path(file);
+        let access = ["--kubeconfig", &file, "--context", context];
+        for command in
+            [&["check", "--live", EXAMPLE][..], &["check", "--live", "-o", "json", EXAMPLE], &["trace", "a/b"]]
+        {
+            let ended = run(&[command, &access].concat());
+            assert_eq!((ended.code, ended.output.as_str()), (2, ""), "{ended:?}");
+            assert!(ended.errors.starts_with("error: kubeconfig ") && ended.errors.contains(says), "{ended:?}");
+        }
+    }
+    let served = run(&["serve", "--kubeconfig", &path("missing"), "--listen", "127.0.0.1:0"]);
+    assert_eq!(served.code, 2, "{served:?}");
+    assert!(served.errors.contains("error: kubeconfig ") && served.errors.contains("cannot be read"), "{served:?}");
+}
+
+#[test]
 fn a_trace_shows_every_hop_and_what_decided_it() {
     let traced = run(&["trace", "online-serving/sklearn-iris", "--manifests", EXAMPLE]);
     assert_eq!((traced.code, traced.errors.as_str()), (0, ""), "{}", traced.output);

@@ -17,6 +17,8 @@ use crate::object::ObjectKey;
 use crate::settings::Settings;
 use crate::view::{Need, Snapshot};
 
+/// How long a command waits for the API server's first word.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a command waits for the first look at a cluster.
 const SYNC_PATIENCE: Duration = Duration::from_secs(30);
 /// How long it then waits for what its answer rests on.
@@ -34,6 +36,12 @@ pub(super) struct ClusterArgs {
     /// A context of the kubeconfig.
     #[arg(long, value_name = "NAME")]
     pub(super) context: Option<String>,
+}
+
+impl ClusterArgs {
+    fn options(&self) -> ConnectionOptions {
+        ConnectionOptions { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
 }
 
 /// Reads the objects of manifests, each under the key that its file gives it.
@@ -67,6 +75,7 @@ pub(super) fn inspect_cluster<T>(
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        reach(cluster).await?;
         let (source, judge_settings) = connect(cluster, settings).await?;
         let patience = tokio::time::timeout(SYNC_PATIENCE, source.wait_until_synced());
         if patience.await.is_err() {
@@ -77,10 +86,18 @@ pub(super) fn inspect_cluster<T>(
     })
 }
 
+/// Asks the API server once who it is: a person is told at once where a server would wait for it to come up.
+async fn reach(cluster: &ClusterArgs) -> anyhow::Result<()> {
+    let connection = Connection::open(&cluster.options()).await?;
+    let origin = &connection.origin;
+    let asked = tokio::time::timeout(CONNECT_PATIENCE, connection.client.apiserver_version()).await;
+    let asked = asked.with_context(|| format!("{origin}: the API server does not answer"))?;
+    asked.map(drop).with_context(|| format!("{origin}: the API server cannot be asked"))
+}
+
 /// Connects to the live cluster and starts to watch it; the settings know its domain then.
 pub(super) async fn connect(cluster: &ClusterArgs, settings: &Settings) -> anyhow::Result<(Cluster, JudgeSettings)> {
-    let options = ConnectionOptions { kubeconfig: cluster.kubeconfig.clone(), context: cluster.context.clone() };
-    let connection = Connection::open(&options).await?;
+    let connection = Connection::open(&cluster.options()).await?;
     tracing::info!(cluster = connection.origin, "connected");
     let mut judge = settings.judge.clone();
     if !settings.cluster_domain_given

@@ -7,6 +7,7 @@ pub(super) use requests::choices_of;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{JudgeSettings, Side, Turned};
 use crate::finding::{Affected, Code, Finding};
@@ -31,6 +32,8 @@ pub(super) struct Delta<'a, 'v> {
     still_broken: Findings,
     /// What was reached and cannot be proven any more, by why.
     unknown: BTreeMap<String, Affected>,
+    /// What is not judged since something cannot be read, by why.
+    unread: BTreeMap<Arc<str>, Affected>,
     /// What a controller refused and still refuses.
     still_refused: Vec<(ObjectKey, Refusal)>,
     turned: Vec<Turned>,
@@ -101,6 +104,7 @@ impl<'a, 'v> Delta<'a, 'v> {
             lesser: Findings::default(),
             still_broken: Findings::default(),
             unknown: BTreeMap::new(),
+            unread: BTreeMap::new(),
             still_refused: Vec::new(),
             turned: Vec::new(),
         }

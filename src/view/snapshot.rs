@@ -176,6 +176,19 @@ impl Snapshot {
         self.unread(key.kind, &key.namespace).map_or(Lookup::Absent, Lookup::Unknown)
     }
 
+    /// Why what could not be read could not be.
+    pub(super) fn reasons_unread(&self) -> impl Iterator<Item = &Arc<str>> {
+        let answers = match &self.pods {
+            PodStore::Whole => None,
+            PodStore::Answers(answers) => Some(answers.values()),
+        };
+        let pods = answers.into_iter().flatten().filter_map(|answer| match answer {
+            Lookup::Unknown(why) => Some(why),
+            Lookup::Present(_) | Lookup::Absent => None,
+        });
+        self.unread.values().chain(self.unread_objects.values()).chain(pods)
+    }
+
     pub(super) fn unread(&self, kind: Kind, namespace: &str) -> Option<Arc<str>> {
         if self.unread.is_empty() {
             return None;

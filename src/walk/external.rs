@@ -87,7 +87,7 @@ impl Walker<'_, '_> {
                 walk.passed = passed;
                 Err(end)
             }
-            (None, None) => Err(no_entry(&public.route)),
+            (None, None) => Err(self.no_entry(&public.route)),
         }
     }
 
@@ -250,7 +250,7 @@ impl Walker<'_, '_> {
             return Ok(entries);
         }
         let entries = match before {
-            Some(request) if request.entries_by_dns => return Err(no_entry(route)),
+            Some(request) if request.entries_by_dns => return Err(self.no_entry(route)),
             Some(request) => request.entries.clone(),
             None => self.entries_by_selector(&route.gateways[..public.faces], port),
         };
@@ -274,6 +274,20 @@ impl Walker<'_, '_> {
             }
         }
         Vec::new()
+    }
+
+    /// That no Service leads in, where all that could be one has been read.
+    fn no_entry(&self, route: &Route) -> End {
+        let services = || self.view.services_unread().map(|why| format!("Services: {why}"));
+        let unread =
+            route.gateways.iter().find_map(|(gateway, _)| match self.view.gateway(&gateway.namespace, &gateway.name) {
+                Lookup::Unknown(why) => Some(format!("Gateway {gateway}: {why}")),
+                _ => None,
+            });
+        match unread.or_else(services) {
+            Some(why) => End::Unknown { hop: Hop::Entry, why },
+            None => no_entry(route),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl Delta<'_, '_> {
             }));
         }
         if let Some(why) = self.after.view.population_unread() {
-            let text = format!("nobody can be said to be affected: InferenceServices cannot be read: {why}");
+            let text = format!("InferenceServices: {why}; so nobody can be said to be affected");
             warnings.push(Warning { code: rules::CANNOT_BE_PROVEN, text });
         }
         warnings.extend(self.still_refused.iter().map(|(key, refusal)| {
@@ -46,6 +46,11 @@ impl Delta<'_, '_> {
         warnings.extend(self.unknown.into_iter().map(|(why, affected)| Warning {
             code: rules::CANNOT_BE_PROVEN,
             text: format!("{} InferenceService(s) can no longer be followed: {why}", affected.total()),
+        }));
+        // The reason first: it says what to grant or install, and a warning is cut after 120 characters.
+        warnings.extend(self.unread.into_iter().map(|(why, affected)| Warning {
+            code: rules::CANNOT_BE_PROVEN,
+            text: format!("{why}; so {} InferenceService(s) cannot be followed", affected.total()),
         }));
         warnings.extend(hazards.into_iter().map(|finding| Warning { code: finding.code, text: finding.message }));
         Judgement { verdict, findings, warnings, needs: std::collections::BTreeSet::new(), turned: self.turned }

@@ -166,8 +166,12 @@ impl Delta<'_, '_> {
                     self.still_broken.add_for(finding, kind, count);
                 }
             }
-            End::Unknown { hop, why } if before.end.is_reached() && *kind != RequestKind::Direct => {
-                count(self.unknown.entry(format!("{hop}: {why}")).or_default());
+            End::Unknown { hop, why } if *kind != RequestKind::Direct => {
+                if let Some(reason) = self.after.view.reason_unread(why) {
+                    count(self.unread.entry(reason).or_default());
+                } else if before.end.is_reached() {
+                    count(self.unknown.entry(format!("{hop}: {why}")).or_default());
+                }
             }
             _ => {}
         }
