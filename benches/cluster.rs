@@ -1,6 +1,8 @@
 //! Clusters to judge changes of: the stock layout, and around it as many InferenceServices, Gateways and Services as
 //! asked for.
 
+#![allow(clippy::needless_pass_by_value, clippy::unused_self, reason = "builders of a table, not an interface")]
+
 use plumbline::model::{ModelError, Object};
 use plumbline::object::Kind;
 use plumbline::view::Snapshot;

@@ -44,11 +44,13 @@ impl Subject {
     }
 
     /// The labels of a component's Knative service and of all that Knative makes of it (kserve `components/predictor.go`
-    /// `buildObjectMeta`, knative/serving `route/resources/ingress.go`); those that its ServingRuntime adds are not known.
+    /// `buildObjectMeta`, knative/serving `route/resources/ingress.go`); those that its `ServingRuntime` adds are not known.
     #[must_use]
     pub fn service_labels(&self, component: Component) -> Labels {
         let mut labels = (*self.labels).clone();
-        labels.extend(self.shape.component_labels.get(&component).into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
+        labels.extend(
+            self.shape.component_labels.get(&component).into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())),
+        );
         let service: Arc<str> = self.service(component).into();
         labels.extend([
             ("component".into(), component.name().into()),

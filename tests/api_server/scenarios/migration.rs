@@ -19,7 +19,7 @@ fn a_custom_local_gateway_is_introduced_in_the_right_order() {
     let story = Story::begin();
     let _guard = story.stage.guard();
 
-    for object in story.new_gateway() {
+    for object in Story::new_gateway() {
         story.admitted("nothing refers to it yet", &object);
     }
     story.admitted("KServe uses it, and still calls Knative where it was", &story.kserve(OLD_SERVICE));
@@ -31,7 +31,7 @@ fn a_custom_local_gateway_is_introduced_in_the_right_order() {
         assert_eq!(story.stage.rest.delete(old).expect_admitted(), [""; 0], "nobody needs {kind} {name} any more");
     }
 
-    for object in story.new_gateway().iter().filter(|object| object["kind"] != "Deployment") {
+    for object in Story::new_gateway().iter().filter(|object| object["kind"] != "Deployment") {
         let answer = story.stage.rest.delete(object);
         assert!(answer.denial.is_some(), "all depends on {}: {answer:#?}", object["kind"]);
     }
@@ -50,7 +50,7 @@ fn every_step_in_the_wrong_order_is_refused_where_it_cuts() {
 
     story.refused("KServe would use a gateway that is not there", &story.kserve(OLD_SERVICE));
     story.refused("Knative would use one", &new_only);
-    for object in story.new_gateway() {
+    for object in Story::new_gateway() {
         story.admitted("nothing refers to it yet", &object);
     }
     story.refused("KServe would call Knative where it is not", &kserve_config(&story.shipped, &NEW_LOCAL));
@@ -84,7 +84,7 @@ impl Story {
     }
 
     /// Pods, Service and Gateway of its own.
-    fn new_gateway(&self) -> Vec<Value> {
+    fn new_gateway() -> Vec<Value> {
         let text = [example("10-gateway-pods.yaml"), example("20-gateways.yaml")].join("\n---\n");
         let objects = yaml::objects(&text).into_iter();
         objects.filter(|object| object["metadata"]["name"] == "custom-local-gateway").collect()
