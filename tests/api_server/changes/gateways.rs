@@ -6,8 +6,11 @@ use super::refuses::{Because, refuses};
 
 #[test]
 fn the_local_gateway_is_kept() {
-    let hosts =
-        "    - \"*.online-serving\"\n    - \"*.online-serving.svc\"\n    - \"*.online-serving.svc.cluster.local\"\n";
+    let hosts = concat!(
+        "    - \"*.online-serving\"\n",
+        "    - \"*.online-serving.svc\"\n",
+        "    - \"*.online-serving.svc.cluster.local\"\n"
+    );
     refuses(&[
         (
             "hosts of another namespace",
@@ -94,23 +97,72 @@ fn the_gateway_to_the_outside_is_kept() {
 
 #[test]
 fn a_gateway_may_say_the_same_in_other_words() {
-    let all_hosts = "    - \"*.online-serving\"\n    - \"*.online-serving.svc\"\n    - \"*.online-serving.svc.cluster.local\"\n    - \"*.risk\"\n    - \"*.risk.svc\"\n    - \"*.risk.svc.cluster.local\"\n";
+    let all_hosts = concat!(
+        "    - \"*.online-serving\"\n",
+        "    - \"*.online-serving.svc\"\n",
+        "    - \"*.online-serving.svc.cluster.local\"\n",
+        "    - \"*.risk\"\n",
+        "    - \"*.risk.svc\"\n",
+        "    - \"*.risk.svc.cluster.local\"\n"
+    );
     admits(&[
-        ("v1beta1", LOCAL_GATEWAY.with("istio.io/v1", "istio.io/v1beta1").and("spec:", "  labels: {team: platform}\nspec:")),
-        ("v1alpha3", LOCAL_GATEWAY.with("istio.io/v1", "istio.io/v1alpha3").and("spec:", "  labels: {team: platform}\nspec:")),
+        (
+            "v1beta1",
+            LOCAL_GATEWAY.with("istio.io/v1", "istio.io/v1beta1").and("spec:", "  labels: {team: platform}\nspec:"),
+        ),
+        (
+            "v1alpha3",
+            LOCAL_GATEWAY.with("istio.io/v1", "istio.io/v1alpha3").and("spec:", "  labels: {team: platform}\nspec:"),
+        ),
         ("any host", LOCAL_GATEWAY.with(all_hosts, "    - \"*\"\n")),
         ("any host of any namespace", LOCAL_GATEWAY.with(all_hosts, "    - \"*/*\"\n")),
-        ("a namespace in front of a host", LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "risk/*.risk.svc.cluster.local")),
-        ("any namespace in front of a host", LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "*/*.risk.svc.cluster.local")),
+        (
+            "a namespace in front of a host",
+            LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "risk/*.risk.svc.cluster.local"),
+        ),
+        (
+            "any namespace in front of a host",
+            LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "*/*.risk.svc.cluster.local"),
+        ),
         ("more hosts", LOCAL_GATEWAY.with("    hosts:\n", "    hosts:\n    - models.example.org\n")),
-        ("hosts in another order", LOCAL_GATEWAY.with("*.risk.svc.cluster.local", "*.swapped").and("\"*.risk\"", "\"*.risk.svc.cluster.local\"").and("*.swapped", "*.risk")),
+        (
+            "hosts in another order",
+            LOCAL_GATEWAY
+                .with("*.risk.svc.cluster.local", "*.swapped")
+                .and("\"*.risk\"", "\"*.risk.svc.cluster.local\"")
+                .and("*.swapped", "*.risk"),
+        ),
         ("a host that nobody needs", LOCAL_GATEWAY.with("    - \"*.risk.svc\"\n", "")),
         ("GRPC", LOCAL_GATEWAY.with("protocol: HTTP", "protocol: GRPC")),
         ("http", LOCAL_GATEWAY.with("protocol: HTTP", "protocol: http")),
         ("another name of the port", LOCAL_GATEWAY.with("name: http\n", "name: http-models\n")),
-        ("another label of the same pods", LOCAL_GATEWAY.with("app: custom-local-gateway", "istio: custom-local-gateway")),
-        ("labels and annotations", LOCAL_GATEWAY.with("  namespace:", "  labels: {team: platform}\n  annotations: {example.com/owner: platform}\n  namespace:")),
-        ("one more server", LOCAL_GATEWAY.with("  servers:\n", "  servers:\n  - port: {number: 8443, name: tls, protocol: TLS}\n    tls: {mode: PASSTHROUGH}\n    hosts: [secure.example.org]\n")),
+        (
+            "another label of the same pods",
+            LOCAL_GATEWAY.with("app: custom-local-gateway", "istio: custom-local-gateway"),
+        ),
+        (
+            "labels and annotations",
+            LOCAL_GATEWAY.with(
+                "  namespace:",
+                concat!(
+                    "  labels: {team: platform}\n",
+                    "  annotations: {example.com/owner: platform}\n",
+                    "  namespace:"
+                ),
+            ),
+        ),
+        (
+            "one more server",
+            LOCAL_GATEWAY.with(
+                "  servers:\n",
+                concat!(
+                    "  servers:\n",
+                    "  - port: {number: 8443, name: tls, protocol: TLS}\n",
+                    "    tls: {mode: PASSTHROUGH}\n",
+                    "    hosts: [secure.example.org]\n"
+                ),
+            ),
+        ),
     ]);
 }
 

@@ -4,7 +4,8 @@ use super::admits::{admits, admits_with};
 use super::change::{Change, INGRESS_SERVICE, LOCAL_SERVICE, SHIPPED_LOCAL_SERVICE};
 use super::refuses::{Because, refuses};
 
-const NO_TRANSLATION: &str = "  labels:\n    experimental.istio.io/disable-gateway-port-translation: \"true\"\n";
+const NO_TRANSLATION: &str =
+    concat!("  labels:\n", "    experimental.istio.io/disable-gateway-port-translation: \"true\"\n");
 
 #[test]
 fn the_service_of_the_local_gateway_is_kept() {
