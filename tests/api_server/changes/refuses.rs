@@ -55,8 +55,7 @@ pub(super) fn is_refusal(answer: &Output, Because(code, place): Because) -> Resu
     if !is_forbidden || !client.contains("admission webhook \"") {
         return Err(format!("the client took it for something else:\n{said}"));
     }
-    let seen = format!("\n  seen      {place}");
-    let says_so = |paragraph: &str| paragraph.starts_with(&format!("{code} ")) && paragraph.contains(&seen);
+    let says_so = |paragraph: &str| paragraph.starts_with(&format!("{code} ")) && paragraph.contains(place);
     if message.starts_with("this change of ") && message.split("\n\n").any(says_so) {
         Ok(())
     } else {
