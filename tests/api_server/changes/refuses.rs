@@ -56,7 +56,7 @@ pub(super) fn is_refusal(answer: &Output, Because(code, place): Because) -> Resu
         return Err(format!("the client took it for something else:\n{said}"));
     }
     let says_so = |paragraph: &str| paragraph.starts_with(&format!("{code} ")) && paragraph.contains(place);
-    if message.starts_with("this change of ") && message.split("\n\n").any(says_so) {
+    if message.split("\n\n").any(says_so) {
         Ok(())
     } else {
         Err(format!("no paragraph about {code}, seen by or at {place}:\n{message}"))
