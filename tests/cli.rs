@@ -47,8 +47,8 @@ fn a_broken_cluster_is_shown_by_file_and_line() {
 #[test]
 fn standard_input_and_lists_are_read() {
     let list = |objects: &[&str]| {
-        let items: String = objects.iter().map(|object| format!("- {}\n", object.replace('\n', "\n  "))).collect();
-        format!("apiVersion: v1\nkind: List\nitems:\n{items}")
+        let items: Vec<_> = objects.iter().map(|object| object.replace('\n', "\n  ")).collect();
+        format!("apiVersion: v1\nkind: List\nitems:\n- {}\n", items.join("\n- "))
     };
     let example = read_example();
     let documents: Vec<_> = example.split("---\n").collect();

@@ -1,6 +1,6 @@
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::certificates::Authority;
@@ -66,16 +66,6 @@ impl PlumblineServer {
     /// All that it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.log()
-    }
-
-    /// The process id, to send signals to.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// How it ended, if it did.
-    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
-        self.process.exited()
     }
 
     /// Ends it as `kill -9` does.

@@ -25,11 +25,6 @@ impl Process {
         Self { child, log }
     }
 
-    /// The process id, to send signals to.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// How the program ended, if it did.
     pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
