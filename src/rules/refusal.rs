@@ -100,10 +100,13 @@ fn shown_text(view: &View<'_>, site: &mut Site, refusal: &Refusal) -> String {
             None => "is not there".to_owned(),
         };
     }
-    let Some((line, _)) = refusal.position else { return quote::quoted(&text) };
+    let Some((line, column)) = refusal.position else { return quote::quoted(&text) };
     let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
     match text.lines().nth(index).unwrap_or_default().trim() {
         "" => "the text ends here".to_owned(),
+        shown if refusal.mistake == Mistake::KserveJson && column > 1 => {
+            format!("{}, column {column}", quote::printable(&quote::shortened(shown, 80)))
+        }
         shown => quote::printable(&quote::shortened(shown, 80)),
     }
 }
