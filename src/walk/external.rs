@@ -18,8 +18,6 @@ struct Public {
     route: Route,
     /// Whether KServe's virtual host takes it, and forwards to Knative's local gateway.
     through_kserve: bool,
-    /// How many of the route's Gateways, from the first, are there for public traffic.
-    faces: usize,
 }
 
 impl Walker<'_, '_> {
@@ -168,6 +166,7 @@ impl Walker<'_, '_> {
         let gateway = self.kserve_gateway(subject, "ingressGateway", &config.ingress_gateway);
         let site = gateway.1.clone();
         let route = Route {
+            meant: 1,
             namespace: subject.namespace.clone(),
             host,
             bound: self.kserve_bound(subject, config),
@@ -176,7 +175,7 @@ impl Walker<'_, '_> {
             tls: false,
             site,
         };
-        Ok(Public { route, through_kserve: true, faces: 1 })
+        Ok(Public { route, through_kserve: true })
     }
 
     /// A public name that was served and is not given out any more.
@@ -193,6 +192,7 @@ impl Walker<'_, '_> {
 
     fn unrouted_path(&self, subject: &Subject, config: &KserveConfig) -> Public {
         let route = Route {
+            meant: 0,
             namespace: subject.namespace.clone(),
             host: config.ingress_domain.value.clone(),
             gateways: Vec::new(),
@@ -201,7 +201,7 @@ impl Walker<'_, '_> {
             tls: false,
             site: self.kserve_site("disableIstioVirtualHost", &config.disable_virtual_host),
         };
-        Public { route, through_kserve: false, faces: 0 }
+        Public { route, through_kserve: false }
     }
 
     fn knative_public(&self, subject: &Subject, host: String) -> Result<Public, End> {
@@ -220,6 +220,7 @@ impl Walker<'_, '_> {
         let also = if host.starts_with(&prefix) { local.as_slice() } else { &[] };
         let named = external.iter().chain(also);
         let route = Route {
+            meant: external.len(),
             namespace: subject.namespace.clone(),
             host,
             gateways: named.map(|entry| (entry.gateway.clone(), entry_site(&config, entry, "name"))).collect(),
@@ -228,7 +229,7 @@ impl Walker<'_, '_> {
             tls: false,
             site: config.site(FieldPath::of("data.external-gateways")),
         };
-        Ok(Public { route, through_kserve: false, faces: external.len() })
+        Ok(Public { route, through_kserve: false })
     }
 
     /// The Services through which the public name leads into the cluster.
@@ -252,7 +253,7 @@ impl Walker<'_, '_> {
         let entries = match before {
             Some(request) if request.entries_by_dns => return Err(self.no_entry(route)),
             Some(request) => request.entries.clone(),
-            None => self.entries_by_selector(&route.gateways[..public.faces], port),
+            None => self.entries_by_selector(&route.gateways[..route.meant], port),
         };
         request.entries.clone_from(&entries);
         Ok(entries)

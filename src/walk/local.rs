@@ -60,6 +60,7 @@ impl Walker<'_, '_> {
             host: own,
             bound: self.kserve_bound(subject, &config),
             gateways: vec![local],
+            meant: 1,
             hops: (Hop::Listener, Hop::Route),
             tls: false,
             site,
@@ -128,6 +129,7 @@ impl Walker<'_, '_> {
         Route {
             namespace: subject.namespace.clone(),
             host,
+            meant: matched.len(),
             gateways: matched.iter().map(|entry| (entry.gateway.clone(), entry_site(&config, entry, "name"))).collect(),
             bound: entries.iter().chain(&external).map(|entry| entry.gateway.clone()).collect(),
             hops: (Hop::KnativeListener, Hop::KnativeRoute),

@@ -21,6 +21,8 @@ pub(super) struct Route {
     pub(super) host: String,
     /// The Gateways that the route's match names, each with the field that names it.
     pub(super) gateways: Vec<(GatewayRef, Site)>,
+    /// How many of them, from the first, are meant to carry it; the others might by accident.
+    pub(super) meant: usize,
     /// Every Gateway that the VirtualService is bound to, for redirects: they act on a virtual host, not on a match.
     pub(super) bound: Vec<GatewayRef>,
     /// The hop of the listener and that of the route.
@@ -188,7 +190,7 @@ impl Walker<'_, '_> {
         service: &Arc<Service>,
         route: &Route,
     ) -> Unrouted {
-        let candidates = route.gateways.iter().map(|(reference, site)| Candidate {
+        let candidates = route.gateways.iter().take(route.meant).map(|(reference, site)| Candidate {
             gateway: reference.clone(),
             site: site.clone(),
             mismatch: self.mismatch(on_pods, listener, port, reference, route),
