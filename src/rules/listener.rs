@@ -68,14 +68,14 @@ declare_rule! {
     /// ## What breaks
     ///
     /// A client, or the gateway that forwards to this one, sends a plain HTTP request. A TLS listener answers it with a reset
-    /// connection, a TCP one passes bytes on without looking for a route: the request never meets KServe's or Knative's
-    /// VirtualService. Behind another gateway the client reads 503.
+    /// connection; for a TCP server, to which nobody has written a TCP route, istiod opens no listener at all, and the
+    /// connection is refused. Behind another gateway the client reads 503.
     ///
     /// ## Why
     ///
     /// KServe's routes forward to port 80 in plain HTTP, and an InferenceService's in-cluster URL is `http://`. Istio routes
     /// by host only where the server's protocol is `HTTP`, `HTTP2`, `GRPC`, `GRPC-WEB` or `HTTP_PROXY` (in any case); `HTTPS`
-    /// and `TLS` make TLS listeners, and `TCP`, `MONGO` and the rest make listeners without HTTP routes.
+    /// and `TLS` make TLS listeners, and `TCP`, `MONGO` and the rest know no HTTP routes.
     ///
     /// A server in mode `ISTIO_MUTUAL` is not judged: the mesh reaches it although a plain client does not.
     ///
@@ -215,11 +215,11 @@ pub(super) fn not_http(case: &Case<'_>, gateway: &IstioGateway, server: usize, u
     let path = IstioGateway::server_path(server);
     let site = gateway.key.site(path.clone().key("port").key("protocol"));
     let message = format!(
-        "port {} of the gateway's pods ({}) speaks {spoken}, where {} needs {wanted}: server {server} of {} opens it",
+        "server {server} of {} makes port {} of the gateway's pods ({}) speak {spoken}, where {} needs {wanted}",
+        object(&gateway.key),
         unrouted.port,
         object(&unrouted.pods.example),
-        quote::name(&unrouted.host),
-        object(&gateway.key)
+        quote::name(&unrouted.host)
     );
     let explanation = Explanation::new(rule, message, site.clone(), spoken).and(
         unrouted.service.site(FieldPath::of("spec.ports")),
