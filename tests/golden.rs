@@ -1,5 +1,12 @@
-//! What upstream's own code answers, as tables: each row has the name it has in the design notes, and each is run through
-//! plumbline's functions or walks.
+//! What upstream's own code answers, as tables: each row has a name, and is run through plumbline's functions or walks.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
+#![allow(
+    clippy::match_bool,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    reason = "tables, not interfaces"
+)]
 
 #[path = "support/cluster.rs"]
 mod cluster;
