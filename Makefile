@@ -22,7 +22,9 @@ deny:
 
 # One table of ratios measured in one run, and JSON beside it in target/bench.
 bench:
-	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo bench --locked
+	cargo bench --locked --bench verdict
+	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo test --locked --release --test api_server \
+		a_write_costs_this_much_more -- --ignored --nocapture
 
 # Writes the rule pages and the message snapshots anew.
 docs:

@@ -72,6 +72,7 @@ impl<S: Source> Webhook<S> {
 
 impl<S: Source + 'static> Judge for Webhook<S> {
     async fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Answer, Fault> {
+        let started = Instant::now();
         let Some(kind) = request.known_kind() else {
             return Err(Fault::BadRequest(format!(
                 "request.kind: plumbline does not judge {}; take its resource out of the rules of the webhook configuration",
@@ -108,7 +109,8 @@ impl<S: Source + 'static> Judge for Webhook<S> {
         );
         let judgement = judged.await.map_err(|error| fault(&error))?;
         let versions = versions(&gather::read(self.source.snapshot()), &judgement);
-        let answer = answer(&change.key, &judgement, versions);
+        let mut answer = answer(&change.key, &judgement, versions);
+        answer.audit.insert("milliseconds".to_owned(), format!("{:.2}", started.elapsed().as_secs_f64() * 1000.0));
         if answer.allowed && !request.dry_run {
             let writes = writes(&gather::read(self.source.snapshot()), &change);
             self.source.admit(writes);

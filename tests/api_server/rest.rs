@@ -3,7 +3,7 @@ use hyper::Request;
 use hyper::header::{self, HeaderValue};
 use kube::Client;
 use kube::client::Body;
-use kube::core::params::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::core::params::{DeleteParams, GetParams, ListParams, Patch, PatchParams};
 use plumbline::cluster::{Connection, ConnectionOptions};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -79,6 +79,15 @@ impl Rest {
         let request = request.delete_collection(&DeleteParams::default(), &ListParams::default()).unwrap();
         let (status, _, body) = self.send(request);
         assert!(matches!(status, 200 | 404), "{path}: {status} {body}");
+    }
+
+    /// Reads the object at a path.
+    #[track_caller]
+    pub(crate) fn read(&self, path: &str) {
+        let (collection, name) = path.rsplit_once('/').unwrap();
+        let request = kube::core::Request::new(collection).get(name, &GetParams::default()).unwrap();
+        let (status, _, body) = self.send(request);
+        assert_eq!(status, 200, "{path}: {body}");
     }
 
     #[track_caller]
