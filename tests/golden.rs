@@ -13,6 +13,8 @@ mod ingress_json;
 mod listeners;
 #[path = "golden/operator.rs"]
 mod operator;
+#[path = "support/outcome.rs"]
+mod outcome;
 #[path = "golden/probe.rs"]
 mod probe;
 #[path = "golden/simulation.rs"]
