@@ -5,6 +5,8 @@
 mod cluster;
 #[path = "golden/config_istio.rs"]
 mod config_istio;
+#[path = "support/edit.rs"]
+mod edit;
 #[path = "golden/hosts.rs"]
 mod hosts;
 #[path = "golden/ingress_json.rs"]

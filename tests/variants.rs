@@ -6,13 +6,15 @@ mod change;
 mod cluster;
 #[path = "variants/distributions.rs"]
 mod distributions;
+#[path = "support/edit.rs"]
+mod edit;
 #[path = "variants/healthy.rs"]
 mod healthy;
 #[path = "variants/surprising.rs"]
 mod surprising;
 
 use cluster::Cluster;
-use plumbline::engine::{JudgeSettings, Verdict, inspect};
+use plumbline::engine::{JudgeSettings, Judgement, Verdict, inspect, judge};
 use plumbline::finding::Severity;
 use plumbline::walk::RequestKind;
 
@@ -32,9 +34,14 @@ fn found(cluster: &Cluster, settings: &JudgeSettings) -> Vec<String> {
     told.into_iter().collect()
 }
 
+/// Judges the write that makes a cluster another.
+fn judged(before: &Cluster, after: &Cluster, settings: &JudgeSettings) -> Judgement {
+    judge(&before.snapshot(), &change::change(before, after).expect("a change"), settings)
+}
+
 /// Asserts that a write is admitted and cuts nothing; losing a short name that only its own callers use is a warning.
 fn assert_admitted(what: &str, before: &Cluster, after: &Cluster, settings: &JudgeSettings) {
-    let judgement = change::judged(before, after, settings);
+    let judgement = judged(before, after, settings);
     let why: Vec<_> = judgement.findings.iter().map(|finding| &finding.message).collect();
     assert_eq!(judgement.verdict, Verdict::Allow, "{what}: {why:?}");
     let cut = judgement.turned.iter().filter(|turned| !turned.reached && turned.kind != RequestKind::Direct);
@@ -43,7 +50,7 @@ fn assert_admitted(what: &str, before: &Cluster, after: &Cluster, settings: &Jud
 
 /// Asserts that a write is refused, for a reason and at a hop.
 fn assert_refused(what: &str, before: &Cluster, after: &Cluster, settings: &JudgeSettings, expected: &str) {
-    let judgement = change::judged(before, after, settings);
+    let judgement = judged(before, after, settings);
     let reasons: Vec<_> = judgement
         .findings
         .iter()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::distributions::{KSERVE, LOCAL, ingress};
-use crate::{assert_admitted, assert_refused, stock};
+use crate::{assert_admitted, assert_refused, judged, stock};
 
 const ISTIO: &str = "knative-serving/config-istio";
 const DOMAIN: &str = "knative-serving/config-domain";
@@ -108,7 +108,7 @@ fn public_names_that_end() {
     });
     assert_admitted("nobody public", &local, &domains(&local, json!({})), &settings());
     let extra = set(&stock(), "additionalIngressDomains", json!(["sub.example.com"]));
-    let judgement = crate::change::judged(&extra, &stock(), &settings());
+    let judgement = judged(&extra, &stock(), &settings());
     assert_eq!(judgement.verdict, plumbline::engine::Verdict::Allow, "a domain let go of on purpose");
 }
 
@@ -167,7 +167,7 @@ fn an_empty_list_means_what_the_release_says() {
     assert_refused("1.22", &stock(), &empty, &newer, "no-virtual-host at L7");
     let mut unknown = settings();
     unknown.facts.versions.knative = None;
-    let judgement = crate::change::judged(&stock(), &empty, &unknown);
+    let judgement = judged(&stock(), &empty, &unknown);
     assert_eq!(judgement.verdict, plumbline::engine::Verdict::Allow);
     assert!(!judgement.warnings.is_empty(), "the other meaning is told");
 }
