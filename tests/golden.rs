@@ -12,6 +12,8 @@
 mod cluster;
 #[path = "golden/config_istio.rs"]
 mod config_istio;
+#[path = "support/edit.rs"]
+mod edit;
 #[path = "golden/hosts.rs"]
 mod hosts;
 #[path = "golden/ingress_json.rs"]
@@ -20,6 +22,8 @@ mod ingress_json;
 mod listeners;
 #[path = "golden/operator.rs"]
 mod operator;
+#[path = "support/outcome.rs"]
+mod outcome;
 #[path = "golden/probe.rs"]
 mod probe;
 #[path = "golden/simulation.rs"]

@@ -151,7 +151,7 @@ impl Walker<'_, '_> {
             Lookup::Unknown(why) => return Err(End::Unknown { hop, why: format!("{key}: {why}") }),
         };
         match subject.mode(&config) {
-            Some(DeploymentMode::Knative) => Ok(config),
+            Some(DeploymentMode::Knative) => self.check_ingress_class(hop).map(|()| config),
             Some(DeploymentMode::Standard | DeploymentMode::ModelMesh) => Err(End::NotMade),
             None => {
                 let why =
@@ -161,17 +161,22 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// net-istio's configuration, where net-istio serves the cluster.
-    pub(super) fn istio_config(&self) -> Result<Arc<IstioConfig>, End> {
-        let hop = Hop::KnativeRoute;
+    /// Ends the walk where another ingress than net-istio serves the cluster: its gateways are not modelled, and KServe is
+    /// then told not to use Istio's, or its routes lead nowhere already.
+    fn check_ingress_class(&self, hop: Hop) -> Result<(), End> {
         match &self.configuration.network {
             Lookup::Present(network) if network.ingress_class != ISTIO_INGRESS_CLASS => {
                 let why = format!("Knative's ingress class is {:?}, not Istio's", network.ingress_class);
-                return Err(End::Unknown { hop, why });
+                Err(End::Unknown { hop, why })
             }
-            Lookup::Unknown(why) => return Err(End::Unknown { hop, why: format!("config-network: {why}") }),
-            Lookup::Present(_) | Lookup::Absent => {}
+            Lookup::Unknown(why) => Err(End::Unknown { hop, why: format!("config-network: {why}") }),
+            Lookup::Present(_) | Lookup::Absent => Ok(()),
         }
+    }
+
+    /// net-istio's configuration.
+    pub(super) fn istio_config(&self) -> Result<Arc<IstioConfig>, End> {
+        let hop = Hop::KnativeRoute;
         let key = self.facts.istio_config();
         match &self.configuration.istio {
             Lookup::Present(Ok(config)) if config.empty_list_is_ambiguous => {

@@ -7,6 +7,7 @@ use plumbline::walk::RequestKind::{External, Local};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::outcome::outcome;
 use crate::{compare, pilot, settings};
 
 const LOCAL: &str = "knative-serving/knative-local-gateway";
@@ -28,7 +29,7 @@ fn check(rows: Vec<(&str, Cluster, [&str; 2])>) {
     compare(rows.into_iter().flat_map(|(row, cluster, expected)| {
         let settings = settings.clone();
         [Local, External].into_iter().zip(expected).map(move |(kind, expected)| {
-            let got = cluster.outcome(&settings, "online-serving/iris", &kind);
+            let got = outcome(&cluster, &settings, "online-serving/iris", &kind);
             (format!("{row} {kind}"), expected.to_owned(), got)
         })
     }));

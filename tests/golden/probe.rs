@@ -6,6 +6,7 @@ use plumbline::walk::RequestKind::Readiness;
 use serde_json::json;
 
 use crate::cluster::Cluster;
+use crate::outcome::outcome;
 use crate::{compare, pilot, settings};
 
 const CUSTOM: &str = "istio-system/custom-local-gateway";
@@ -60,6 +61,6 @@ fn gateways_are_probed_with_the_shortest_host() {
     ];
     let settings = settings(Release::new(1, 22));
     compare(rows.map(|(row, cluster, expected)| {
-        (row.to_owned(), expected.to_owned(), cluster.outcome(&settings, "online-serving/iris", &Readiness))
+        (row.to_owned(), expected.to_owned(), outcome(&cluster, &settings, "online-serving/iris", &Readiness))
     }));
 }

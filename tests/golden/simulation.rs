@@ -5,6 +5,7 @@ use plumbline::object::Kind::{ConfigMap, IstioGateway, Service};
 use plumbline::walk::RequestKind::{Direct, External, Local};
 
 use crate::cluster::Cluster;
+use crate::outcome::outcome;
 use crate::{compare, pilot, settings};
 
 const KSERVE: &str = "kserve/inferenceservice-config";
@@ -100,7 +101,7 @@ fn check(rows: Vec<(&str, Cluster, [&str; 3])>) {
         let settings = settings.clone();
         [Local, Direct, External].into_iter().zip(expected).filter(|(_, expected)| !expected.is_empty()).map(
             move |(kind, expected)| {
-                let got = cluster.outcome(&settings, "online-serving/iris", &kind);
+                let got = outcome(&cluster, &settings, "online-serving/iris", &kind);
                 (format!("{id} {kind}"), expected.to_owned(), got)
             },
         )
@@ -204,7 +205,7 @@ fn pods_and_ports() {
         ("T08 two old keys", two_old_keys(), [OK, "", OK]),
     ]);
     compare([Local, External].into_iter().zip(["L3 no listener", "E1 no listener"]).map(|(kind, expected)| {
-        let got = pilot().outcome(&scoped, "online-serving/iris", &kind);
+        let got = outcome(&pilot(), &scoped, "online-serving/iris", &kind);
         (format!("T07 scoped to namespaces {kind}"), expected.to_owned(), got)
     }));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, judge};
+use plumbline::engine::{Actor, Change};
 use plumbline::object::ObjectKey;
 
 use crate::cluster::{Cluster, read};
@@ -20,9 +20,4 @@ pub(crate) fn change(before: &Cluster, after: &Cluster) -> Option<Change> {
     let key = (*different.first()?).clone();
     let object = |cluster: &Cluster| cluster.objects.get(&key).map(|manifest| read(manifest).1);
     Some(Change { before: object(before), after: object(after), actor: Actor::Anybody, key })
-}
-
-/// Judges the write that makes a cluster another.
-pub(crate) fn judged(before: &Cluster, after: &Cluster, settings: &JudgeSettings) -> Judgement {
-    judge(&before.snapshot(), &change(before, after).expect("a change"), settings)
 }

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use plumbline::engine::{JudgeSettings, walks_of};
 use plumbline::model::Object;
 use plumbline::object::{Kind, ObjectKey};
 use plumbline::syntax::yaml;
-use plumbline::view::{Snapshot, View};
-use plumbline::walk::{Cause, End, RequestKind};
+use plumbline::view::Snapshot;
 use serde_json::Value;
 
 /// The objects of a cluster, as manifests.
@@ -44,27 +42,6 @@ impl Cluster {
         self
     }
 
-    /// The same cluster with one object edited.
-    pub(crate) fn edited(mut self, kind: Kind, name: &str, edit: impl FnOnce(&mut Value)) -> Self {
-        edit(self.objects.get_mut(&key(kind, name)).expect("an object of that name"));
-        self
-    }
-
-    /// The same cluster with one text replaced in one object.
-    pub(crate) fn replaced(self, kind: Kind, name: &str, old: &str, new: &str) -> Self {
-        self.edited(kind, name, |manifest| {
-            let text = manifest.to_string();
-            assert!(text.contains(old), "{name} holds no {old}: {text}");
-            *manifest = serde_json::from_str(&text.replace(old, new)).expect("still JSON");
-        })
-    }
-
-    /// The same cluster without an object.
-    pub(crate) fn without(mut self, kind: Kind, name: &str) -> Self {
-        assert!(self.objects.remove(&key(kind, name)).is_some(), "there is no {name}");
-        self
-    }
-
     /// The cluster as plumbline reads it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::default();
@@ -74,49 +51,4 @@ impl Cluster {
         }
         snapshot
     }
-
-    /// Where one request of an InferenceService ends: `reached`, `not made`, `unknown`, or the hop and the cause.
-    pub(crate) fn outcome(&self, settings: &JudgeSettings, service: &str, kind: &RequestKind) -> String {
-        let (namespace, name) = service.split_once('/').expect("namespace/name");
-        let snapshot = self.snapshot();
-        let (_, walks) = walks_of(&View::of(&snapshot), settings, namespace, name);
-        let walk = walks.iter().map(|traced| &traced.walk).find(|walk| walk.request.kind == *kind);
-        describe(&walk.expect("a request of that kind").end)
-    }
-}
-
-fn key(kind: Kind, name: &str) -> ObjectKey {
-    let (namespace, name) = name.split_once('/').expect("namespace/name");
-    ObjectKey::new(kind, namespace, name)
-}
-
-/// The end of a walk in a few words.
-pub(crate) fn describe(end: &End) -> String {
-    let found = match end {
-        End::Reached => return "reached".to_owned(),
-        End::NotMade => return "not made".to_owned(),
-        End::Unknown { .. } => return "unknown".to_owned(),
-        End::Broken(found) => found,
-    };
-    let cause = match &found.cause {
-        Cause::NameUnresolvable { .. } => "no such name",
-        Cause::ServiceMissing { .. } => "no such service",
-        Cause::PortMissing { .. } => "no such port",
-        Cause::NoPods { .. } => "no pods",
-        Cause::Hidden { .. } => "hidden",
-        Cause::UnknownDestination { .. } => "unknown destination",
-        Cause::NoListener(_) => "no listener",
-        Cause::NotHttp { .. } => "not HTTP",
-        Cause::NoVirtualHost(_) => "no virtual host",
-        Cause::Redirect { .. } => "redirect",
-        Cause::Refused { .. } => "refused",
-        Cause::ConfigMissing { .. } => "no configuration",
-        Cause::NoEntry { .. } => "no entry",
-        Cause::NoGatewayConfigured { .. } => "no gateway configured",
-        Cause::GatewayMissing { .. } => "no such gateway",
-        Cause::ProbeNotCovered { .. } => "probe not covered",
-    };
-    let hop = found.hop.label().split(' ').next().unwrap_or_default();
-    let partial = if found.partial { " (partly)" } else { "" };
-    format!("{hop} {cause}{partial}")
 }

@@ -89,6 +89,10 @@ pub(super) fn elsewhere(walker: &Walker<'_, '_>) -> Vec<Finding> {
 fn check(walker: &Walker<'_, '_>, entry: &GatewayEntry) -> Option<Finding> {
     let gateway = walker.view.gateway(&entry.gateway.namespace, &entry.gateway.name).present()?;
     let service = resolve(walker.view, &entry.service, &walker.facts.cluster_domain, Caller::Client).ok()?;
+    // Servers for the mesh alone cannot be followed from here.
+    if gateway.servers.iter().any(|server| server.tls.is_some_and(|tls| tls.istio_mutual)) {
+        return None;
+    }
     // Without pods nothing is provable here; whether the Service has any is another question.
     if !matches!(connect(walker.view, &service, 80, Caller::Client), Endpoints::Pods { .. })
         || leads_to(walker.view, walker.facts, &service, &gateway)

@@ -1,0 +1,157 @@
+//! What holds for every small cluster and every change of it.
+
+#[path = "support/change.rs"]
+mod change;
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "properties/layout.rs"]
+mod layout;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cluster::read;
+use layout::{Layout, layout};
+use plumbline::engine::{Change, JudgeSettings, Judgement, Verdict, judge, walks_of};
+use plumbline::model::version::Release;
+use plumbline::view::{Snapshot, View};
+use plumbline::walk::{End, RequestKind};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+fn settings() -> JudgeSettings {
+    let mut settings = JudgeSettings::default();
+    settings.facts.versions.knative = Some(Release::new(1, 22));
+    settings
+}
+
+/// A layout, and one that differs from it in one object.
+fn layouts() -> impl Strategy<Value = (Layout, Layout)> {
+    (layout(), any::<Index>(), any::<Index>()).prop_map(|(before, place, value)| {
+        let after = before.changed(place, value);
+        (before, after)
+    })
+}
+
+/// Every request of every InferenceService: where it ends, walked one by one.
+fn ends(view: &View<'_>, snapshot: &Snapshot) -> BTreeMap<(String, RequestKind), End> {
+    let mut ends = BTreeMap::new();
+    for (_, namespaces) in snapshot.population().shapes() {
+        for (namespace, names) in namespaces {
+            for name in names.keys() {
+                let (_, walks) = walks_of(view, &settings(), namespace, name);
+                let walks = walks.into_iter().map(|traced| traced.walk);
+                ends.extend(walks.map(|walk| ((format!("{namespace}/{name}"), walk.request.kind), walk.end)));
+            }
+        }
+    }
+    ends
+}
+
+/// The requests that a judgement says turn, by InferenceService.
+fn turned(judgement: &Judgement) -> BTreeSet<(String, RequestKind, bool)> {
+    let mut requests = BTreeSet::new();
+    for turned in &judgement.turned {
+        for (namespace, (count, names)) in &turned.affected.namespaces {
+            assert_eq!(*count, names.len(), "few enough to name them all");
+            requests
+                .extend(names.iter().map(|name| (format!("{namespace}/{name}"), turned.kind.clone(), turned.reached)));
+        }
+    }
+    requests
+}
+
+/// The cluster before, and the write that makes the one after of it; `None` when they are the same.
+fn sides(before: &Layout, after: &Layout) -> (Snapshot, Option<Change>) {
+    let before = before.cluster();
+    (before.snapshot(), change::change(&before, &after.cluster()))
+}
+
+/// A quarter of the usual number of cases, each of which walks two clusters many times; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases / 4, failure_persistence: None, ..usual }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_write_that_changes_nothing_is_admitted(layout in layout(), place in any::<Index>()) {
+        let cluster = layout.cluster();
+        let snapshot = cluster.snapshot();
+        let keys: Vec<_> = cluster.objects.keys().collect();
+        let key = (*place.get(&keys)).clone();
+        let object = Some(read(&cluster.objects[&key]).1);
+        let change = Change { before: object.clone(), after: object, actor: Default::default(), key };
+        let judgement = judge(&snapshot, &change, &settings());
+        prop_assert_eq!(judgement.verdict, Verdict::Allow);
+        prop_assert!(judgement.findings.is_empty() && judgement.turned.is_empty());
+    }
+
+    #[test]
+    fn the_order_in_which_objects_are_read_does_not_matter((before, after) in layouts()) {
+        let (snapshot, Some(change)) = sides(&before, &after) else { return Ok(()) };
+        let mut reversed = Snapshot::default();
+        for manifest in before.cluster().objects.values().rev() {
+            let (key, object) = read(manifest);
+            reversed.insert(key, object);
+        }
+        let (one, other) = (judge(&snapshot, &change, &settings()), judge(&reversed, &change, &settings()));
+        prop_assert_eq!(&one.findings, &other.findings);
+        prop_assert_eq!(one.verdict, other.verdict);
+        prop_assert_eq!(one.warnings, other.warnings);
+    }
+
+    #[test]
+    fn an_admitted_change_is_admitted_again((before, after) in layouts()) {
+        let (snapshot, Some(change)) = sides(&before, &after) else { return Ok(()) };
+        prop_assume!(judge(&snapshot, &change, &settings()).verdict == Verdict::Allow);
+        // The object as stored, written over what it was: a client that repeats its request.
+        let again = judge(&after.cluster().snapshot(), &Change { before: change.after.clone(), ..change }, &settings());
+        prop_assert_eq!(again.verdict, Verdict::Allow);
+        prop_assert!(again.findings.is_empty() && again.turned.is_empty());
+    }
+
+    #[test]
+    fn what_was_broken_may_be_undone((before, after) in layouts()) {
+        let (snapshot, Some(change)) = sides(&before, &after) else { return Ok(()) };
+        let forth = judge(&snapshot, &change, &settings());
+        prop_assume!(forth.verdict == Verdict::Deny);
+        let lost: BTreeSet<_> = forth.turned.iter().map(|turned| turned.reached).collect();
+        // One that only breaks is undone by one that only mends.
+        prop_assume!(!lost.contains(&true));
+        let (broken, Some(back)) = sides(&after, &before) else { return Ok(()) };
+        let judgement = judge(&broken, &back, &settings());
+        prop_assert_eq!(judgement.verdict, Verdict::Allow, "{:?}", judgement.findings);
+    }
+
+    #[test]
+    fn a_denial_names_a_request_that_is_cut((before, after) in layouts()) {
+        let (snapshot, Some(change)) = sides(&before, &after) else { return Ok(()) };
+        let judgement = judge(&snapshot, &change, &settings());
+        let refused = judgement.findings.iter().any(|finding| finding.reason == "controller-error");
+        prop_assume!(judgement.verdict == Verdict::Deny && !refused);
+        let was = ends(&View::of(&snapshot), &snapshot);
+        let view = View::of(&snapshot).with(change.key.clone(), change.after.clone());
+        let is = ends(&view, &snapshot);
+        let cut = |request: &(String, RequestKind)| was[request].is_reached() && is[request].broken().is_some();
+        prop_assert!(was.keys().any(cut), "{:?}", judgement.findings);
+    }
+
+    #[test]
+    fn walking_together_is_walking_one_by_one((before, after) in layouts()) {
+        let (snapshot, Some(change)) = sides(&before, &after) else { return Ok(()) };
+        let judgement = judge(&snapshot, &change, &settings());
+        let was = ends(&View::of(&snapshot), &snapshot);
+        let view = View::of(&snapshot).with(change.key.clone(), change.after.clone());
+        let is = ends(&view, &snapshot);
+        let mut expected = BTreeSet::new();
+        for ((service, kind), end) in &is {
+            let reached = was[&(service.clone(), kind.clone())].is_reached();
+            if reached != end.is_reached() && !matches!(end, End::Unknown { .. } | End::NotMade) {
+                expected.insert((service.clone(), kind.clone(), end.is_reached()));
+            }
+        }
+        prop_assert_eq!(turned(&judgement), expected);
+    }
+}

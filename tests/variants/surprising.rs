@@ -1,0 +1,198 @@
+//! Changes whose consequences surprise, found by running upstream's code over thousands of edits.
+
+use plumbline::engine::JudgeSettings;
+use plumbline::model::version::Release;
+use plumbline::object::Kind::{ConfigMap, IstioGateway, KnativeServing, Service};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::distributions::{KSERVE, LOCAL, ingress};
+use crate::{assert_admitted, assert_refused, judged, stock};
+
+const ISTIO: &str = "knative-serving/config-istio";
+const DOMAIN: &str = "knative-serving/config-domain";
+const ENTRY: &str = "istio-system/istio-ingressgateway";
+
+fn settings() -> JudgeSettings {
+    let mut settings = JudgeSettings::default();
+    settings.facts.versions.knative = Some(Release::new(1, 21));
+    settings
+}
+
+fn set(cluster: &Cluster, field: &str, value: impl Into<Value>) -> Cluster {
+    ingress(cluster, KSERVE, |ingress| ingress[field] = value.into())
+}
+
+fn local_gateways(cluster: &Cluster, list: &str) -> Cluster {
+    cluster.clone().edited(ConfigMap, ISTIO, |manifest| manifest["data"]["local-gateways"] = list.into())
+}
+
+fn isvc(spec: &Value) -> Cluster {
+    let manifest = json!({
+        "apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+        "metadata": {"name": "iris", "namespace": "models"}, "spec": spec,
+    });
+    stock().with(&manifest.to_string())
+}
+
+/// The default gateway, and one that does not exist for what a selector selects.
+fn labelled(selector: &str) -> String {
+    let entry = |name: &str| {
+        format!(
+            "- name: {name}\n  namespace: knative-serving\n  service: knative-local-gateway.istio-system.svc.cluster.local\n"
+        )
+    };
+    format!("{}{}  labelSelector: {selector}\n", entry("knative-local-gateway"), entry("nope"))
+}
+
+#[test]
+fn gateway_lists_select_by_labels_that_kserve_and_knative_add() {
+    for selector in [
+        "{matchLabels: {component: predictor}}",
+        "{matchLabels: {serving.kserve.io/inferenceservice: iris}}",
+        "{matchLabels: {serving.knative.dev/routeNamespace: models}}",
+        "{matchLabels: {serving.knative.dev/service: iris-predictor}}",
+        "{matchExpressions: [{key: tier, operator: DoesNotExist}]}",
+    ] {
+        let changed = local_gateways(&stock(), &labelled(selector));
+        assert_refused(selector, &stock(), &changed, &settings(), "no-virtual-host at L7");
+    }
+    for selector in ["{matchLabels: {component: transformer}}", "{matchLabels: {tier: gold}}"] {
+        assert_admitted(selector, &stock(), &local_gateways(&stock(), &labelled(selector)), &settings());
+    }
+    let component = isvc(&json!({"predictor": {"labels": {"tier": "gold"}}}));
+    let gold = local_gateways(&component, &labelled("{matchLabels: {tier: gold}}"));
+    assert_refused("a label of the predictor", &component, &gold, &settings(), "no-virtual-host at L7");
+}
+
+#[test]
+fn transformers_and_explainers_are_backends_of_their_own() {
+    let hosts = |cluster: &Cluster, hosts: &[&str]| {
+        cluster.clone().edited(IstioGateway, LOCAL, |manifest| manifest["spec"]["servers"][0]["hosts"] = hosts.into())
+    };
+    let exact = ["iris.models.svc.cluster.local", "iris-predictor.models.svc.cluster.local"];
+    assert_admitted("the two hosts of a predictor", &stock(), &hosts(&stock(), &exact), &settings());
+    let transformer =
+        isvc(&json!({"predictor": {}, "transformer": {"containers": [{"args": ["--predictor_host=x"]}]}}));
+    assert_refused("a transformer", &transformer, &hosts(&transformer, &exact), &settings(), "no-virtual-host at L7");
+    let with_front = [exact[0], "iris-transformer.models.svc.cluster.local"];
+    assert_admitted("its transformer's host", &transformer, &hosts(&transformer, &with_front), &settings());
+    let caller = isvc(&json!({"predictor": {}, "transformer": {"containers": [{}]}}));
+    let full = hosts(&caller, &["*.svc.cluster.local"]);
+    assert_refused("a transformer calls the short name", &caller, &full, &settings(), "no-virtual-host at L7");
+    let explained = isvc(&json!({"predictor": {}, "explainer": {"containers": [{"args": ["--predictor_host=x"]}]}}));
+    assert_refused("an explainer", &explained, &hosts(&explained, &exact), &settings(), "no-virtual-host at L7");
+}
+
+#[test]
+fn public_names_that_end() {
+    let domains =
+        |cluster: &Cluster, data: Value| cluster.clone().edited(ConfigMap, DOMAIN, |manifest| manifest["data"] = data);
+    let end = "no-external-entry at E1";
+    assert_refused("the domain removed", &stock(), &domains(&stock(), json!({})), &settings(), end);
+    assert_refused(
+        "the cluster's own domain",
+        &stock(),
+        &domains(&stock(), json!({"svc.cluster.local": ""})),
+        &settings(),
+        end,
+    );
+    assert_refused("config-domain deleted", &stock(), &stock().without(ConfigMap, DOMAIN), &settings(), end);
+    assert_refused("a domain without entry", &stock(), &domains(&stock(), json!({"other.org": ""})), &settings(), end);
+    let two = json!({"example.com": "", "gold.org": "selector:\n  tier: gold\n"});
+    assert_admitted("a domain for others", &stock(), &domains(&stock(), two), &settings());
+    let below = json!({"apps.example.com": ""});
+    assert_admitted("a domain below", &stock(), &domains(&stock(), below), &settings());
+    let local = stock().edited(plumbline::object::Kind::InferenceService, "models/iris", |manifest| {
+        manifest["metadata"]["labels"]["networking.knative.dev/visibility"] = "cluster-local".into();
+    });
+    assert_admitted("nobody public", &local, &domains(&local, json!({})), &settings());
+    let extra = set(&stock(), "additionalIngressDomains", json!(["sub.example.com"]));
+    let judgement = judged(&extra, &stock(), &settings());
+    assert_eq!(judgement.verdict, plumbline::engine::Verdict::Allow, "a domain let go of on purpose");
+}
+
+#[test]
+fn paths_that_kserve_cannot_make() {
+    let with = |template: &str| set(&stock(), "pathTemplate", template);
+    assert_admitted("a path", &with("/a/{{ .Name }}"), &with("/b/{{ .Namespace }}/{{ .Name }}"), &settings());
+    for template in ["/a/{{ .Model }}", "a/{{ .Name }}", "/a/{{ Name }}"] {
+        assert_refused(template, &with("/a/{{ .Name }}"), &with(template), &settings(), "controller-error");
+    }
+}
+
+#[test]
+fn services_that_change_their_kind() {
+    let local = "istio-system/knative-local-gateway";
+    let spec =
+        |name: &str, edit: &dyn Fn(&mut Value)| stock().edited(Service, name, |manifest| edit(&mut manifest["spec"]));
+    let kind = |name: &str, kind: &str| spec(name, &|spec| spec["type"] = kind.into());
+    assert_admitted("NodePort", &stock(), &kind(local, "NodePort"), &settings());
+    assert_admitted("LoadBalancer", &stock(), &kind(local, "LoadBalancer"), &settings());
+    assert_refused("no load balancer", &stock(), &kind(ENTRY, "ClusterIP"), &settings(), "no-external-entry at E1");
+    let headless = spec(local, &|spec| spec["clusterIP"] = "None".into());
+    assert_refused("headless", &stock(), &headless, &settings(), "no-listener at L3");
+    let alias = |target: &str| spec(local, &|spec| *spec = json!({"type": "ExternalName", "externalName": target}));
+    let entry = alias("istio-ingressgateway.istio-system.svc.cluster.local");
+    assert_refused("an alias of other ports", &stock(), &entry, &settings(), "no-virtual-host at L4");
+    let nothing = alias("nope.istio-system.svc.cluster.local");
+    assert_refused("an alias of nothing", &stock(), &nothing, &settings(), "no-such-service at L2");
+    assert_admitted("a name of somebody else", &stock(), &alias("gateway.example.net"), &settings());
+}
+
+#[test]
+fn destinations_in_other_spellings() {
+    let host = "knative-local-gateway.istio-system.svc.cluster.local";
+    let refused = "upstream-no-such-service at L5";
+    for destination in [
+        &host.to_uppercase(),
+        &format!("{host}."),
+        "knative-local-gateway.istio-system",
+        "gw.istio-system.cluster.local",
+    ] {
+        let changed = set(&stock(), "knativeLocalGatewayService", destination);
+        assert_refused(destination, &stock(), &changed, &settings(), refused);
+    }
+    let dotted = set(&set(&stock(), "knativeLocalGatewayService", host), "localGatewayService", format!("{host}."));
+    let before = set(&stock(), "knativeLocalGatewayService", host);
+    assert_admitted("DNS takes a trailing dot", &before, &dotted, &settings());
+}
+
+#[test]
+fn an_empty_list_means_what_the_release_says() {
+    let empty = local_gateways(&stock(), "[]");
+    assert_admitted("1.21", &stock(), &empty, &settings());
+    let mut newer = settings();
+    newer.facts.versions.knative = Some(Release::new(1, 22));
+    assert_refused("1.22", &stock(), &empty, &newer, "no-virtual-host at L7");
+    let mut unknown = settings();
+    unknown.facts.versions.knative = None;
+    let judgement = judged(&stock(), &empty, &unknown);
+    assert_eq!(judgement.verdict, plumbline::engine::Verdict::Allow);
+    assert!(!judgement.warnings.is_empty(), "the other meaning is told");
+}
+
+#[test]
+fn an_operators_list_moves_the_shipped_service() {
+    let serving = |list: &str| {
+        let manifest = json!({
+            "apiVersion": "operator.knative.dev/v1beta1", "kind": "KnativeServing",
+            "metadata": {"name": "knative-serving", "namespace": "knative-serving"},
+            "spec": {"config": {"domain": {"example.com": ""}, "istio": {"local-gateways": list}}},
+        });
+        manifest.to_string()
+    };
+    let entry = |namespace: &str, name: &str| {
+        format!(
+            "- name: {name}\n  namespace: {namespace}\n  service: knative-local-gateway.istio-system.svc.cluster.local\n"
+        )
+    };
+    let before = stock().with(&serving(&entry("knative-serving", "knative-local-gateway")));
+    let typo = before.clone().with(&serving(&entry("knative-serving", "knative-local-gatewy")));
+    assert_refused("a typo", &before, &typo, &settings(), "no-virtual-host at L7");
+    // The Service that the operator would move stays behind, owned by nobody.
+    let plain = stock().with(&serving("").replace(r#","istio":{"local-gateways":""}"#, ""));
+    assert_admitted("the documented entry on a running cluster", &plain, &before, &settings());
+    let deleted = before.clone().without(KnativeServing, "knative-serving/knative-serving");
+    assert_refused("the KnativeServing deleted", &before, &deleted, &settings(), "no-listener at L3");
+}
