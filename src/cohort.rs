@@ -13,7 +13,7 @@ use crate::model::inference_service::Shape;
 use crate::model::istio_gateway::IstioGateway;
 use crate::model::names::GatewayRef;
 use crate::population::{Names, Population};
-use crate::view::{Lookup, View};
+use crate::view::{Lookup, View, parts_of_host};
 use crate::walk::{Configuration, Subject};
 
 /// InferenceServices whose requests go the same way.
@@ -79,8 +79,10 @@ impl Distinctions {
                 self.add_hosts(&gateway);
             }
         }
-        for gateway in view.redirecting_gateways() {
-            self.add_hosts(&gateway);
+        let template = configuration.network.as_ref().present().and_then(|network| network.domain_template.as_ref());
+        let hosts_hold_names = template.is_none_or(|template| template.fields().any(|field| field == "Name"));
+        for host in view.redirected_hosts(hosts_hold_names) {
+            self.add_host(&host);
         }
         for service in view.load_balancers() {
             if let Some(names) = service.public_names() {
@@ -96,14 +98,7 @@ impl Distinctions {
     }
 
     fn add_host(&mut self, host: &str) {
-        for label in host.split(['/', '.', ',', ' ', '*']).filter(|label| !label.is_empty()) {
-            // A template may join the name to the namespace or to a component with a dash.
-            for (position, _) in label.match_indices('-') {
-                self.tokens.insert(label[..position].to_owned());
-                self.tokens.insert(label[position + 1..].to_owned());
-            }
-            self.tokens.insert(label.to_owned());
-        }
+        self.tokens.extend(parts_of_host(host).map(str::to_owned));
     }
 }
 
