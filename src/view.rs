@@ -104,14 +104,21 @@ impl<'a> View<'a> {
     /// The cluster as the snapshot has it.
     #[must_use]
     pub fn of(base: &'a Snapshot) -> Self {
-        Self { base, overlay: BTreeMap::new(), replaced: BTreeMap::new(), needs: RefCell::default(), listeners: Listeners::default() }
+        Self {
+            base,
+            overlay: BTreeMap::new(),
+            replaced: BTreeMap::new(),
+            needs: RefCell::default(),
+            listeners: Listeners::default(),
+        }
     }
 
     /// Lays an object over the cluster, or takes one away.
     #[must_use]
     pub fn with(mut self, key: ObjectKey, object: Option<Object>) -> Self {
         // What was read already keeps its address, by which the walk tells Gateways apart.
-        let object = object.map(|object| self.base.as_read(&key).filter(|read| **read == object).cloned().unwrap_or(object));
+        let object =
+            object.map(|object| self.base.as_read(&key).filter(|read| **read == object).cloned().unwrap_or(object));
         if let Some(old) = self.overlay.insert(key.clone(), object) {
             self.replaced.insert(key, old);
         }

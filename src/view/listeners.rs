@@ -79,7 +79,8 @@ impl View<'_> {
             let read = self.base.as_read(key);
             let is_there = |object: &Option<&Object>| match object {
                 Some(Object::IstioGateway(gateway)) => {
-                    is_on(gateway, &place.labels) && gateway.servers.iter().any(|server| numbers.contains(&server.number))
+                    is_on(gateway, &place.labels)
+                        && gateway.servers.iter().any(|server| numbers.contains(&server.number))
                 }
                 _ => false,
             };

@@ -83,7 +83,10 @@ impl Snapshot {
             self.population.insert(&key.namespace, &key.name, service);
             return;
         }
-        if self.as_read(&key).is_some_and(|read| *read == object && read.meta().resource_version == object.meta().resource_version) {
+        if self
+            .as_read(&key)
+            .is_some_and(|read| *read == object && read.meta().resource_version == object.meta().resource_version)
+        {
             return;
         }
         self.remove(&key);

@@ -157,11 +157,7 @@ impl Walker<'_, '_> {
     }
 
     /// The first server that carries the route, of those that its Gateways have here, and which of its hosts does.
-    fn carrier(
-        &self,
-        mut servers: impl Iterator<Item = BoundServer>,
-        route: &Route,
-    ) -> Option<(BoundServer, usize)> {
+    fn carrier(&self, mut servers: impl Iterator<Item = BoundServer>, route: &Route) -> Option<(BoundServer, usize)> {
         let found = servers.find_map(|bound| {
             let own = &bound.gateway.key.namespace;
             let hosts = bound.server().hosts.iter();
@@ -174,12 +170,7 @@ impl Walker<'_, '_> {
     }
 
     /// The first server here that redirects the request.
-    fn redirecting(
-        &self,
-        on_pods: &GatewayPods<'_>,
-        servers: &[BoundServer],
-        route: &Route,
-    ) -> Option<BoundServer> {
+    fn redirecting(&self, on_pods: &GatewayPods<'_>, servers: &[BoundServer], route: &Route) -> Option<BoundServer> {
         let mut able = self.view.gateways_redirecting(&route.host);
         able.extend(route.bound.iter().filter_map(|gateway| on_pods.gateway(&gateway.namespace, &gateway.name)));
         among(servers, &able).find(|bound| route.is_redirected_by(bound))

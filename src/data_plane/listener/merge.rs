@@ -106,10 +106,9 @@ impl<'s> Merged<'s> {
             Listener::NotHttp { by: by.clone(), dropped: dropped(others), istio_mutual: istio_mutual && open, open }
         };
         match (http.as_slice(), takes_all) {
-            ([slot], None) => Listener::Http {
-                servers: slot.servers.iter().copied().cloned().collect(),
-                dropped: dropped(&[]),
-            },
+            ([slot], None) => {
+                Listener::Http { servers: slot.servers.iter().copied().cloned().collect(), dropped: dropped(&[]) }
+            }
             // Two filter chains that match everything: Envoy refuses the listener.
             ([slot, ..], Some(tls)) => not_http(tls, &slot.servers, false),
             ([slot, other, ..], None) => not_http(other.servers[0], &slot.servers, false),
