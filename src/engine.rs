@@ -116,7 +116,7 @@ pub struct Turned {
     /// Whether it would be reached after the change.
     pub reached: bool,
     /// Everybody who shares its fate.
-    pub affected: Affected,
+    pub affected: Arc<Affected>,
 }
 
 impl Judgement {

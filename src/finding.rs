@@ -238,8 +238,8 @@ fn widened(pattern: &str, own: &str) -> String {
 /// The InferenceServices whose requests a finding cuts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Affected {
-    /// How many in each namespace, with the first few names.
-    pub namespaces: BTreeMap<Arc<str>, (usize, Vec<Arc<str>>)>,
+    /// How many in each namespace, with the first few names; shared, since many findings may concern the same crowd.
+    pub namespaces: Arc<BTreeMap<Arc<str>, (usize, Vec<Arc<str>>)>>,
     /// The kinds of requests, by name: `local`, `external`, `direct`, `readiness`.
     pub requests: BTreeSet<&'static str>,
     /// Whether they are stand-ins in a cluster that has no InferenceService yet.
@@ -252,7 +252,7 @@ const NAMES_KEPT: usize = 3;
 impl Affected {
     /// Counts InferenceServices of one namespace.
     pub fn add<'a>(&mut self, namespace: &Arc<str>, names: impl IntoIterator<Item = &'a Arc<str>>) {
-        let (count, kept) = self.namespaces.entry(namespace.clone()).or_default();
+        let (count, kept) = Arc::make_mut(&mut self.namespaces).entry(namespace.clone()).or_default();
         for name in names {
             *count += 1;
             if kept.len() < NAMES_KEPT {
@@ -263,22 +263,36 @@ impl Affected {
 
     /// Counts InferenceServices of one namespace whose number is known, without looking at each.
     pub fn add_all<'a>(&mut self, namespace: &Arc<str>, number: usize, names: impl IntoIterator<Item = &'a Arc<str>>) {
-        let (count, kept) = self.namespaces.entry(namespace.clone()).or_default();
+        let (count, kept) = Arc::make_mut(&mut self.namespaces).entry(namespace.clone()).or_default();
         *count += number;
         let wanted = NAMES_KEPT.saturating_sub(kept.len());
         kept.extend(names.into_iter().take(wanted).cloned());
     }
 
+    /// Adds others, none of whom is here already.
+    pub fn join(&mut self, others: &Self) {
+        if self.namespaces.is_empty() {
+            self.namespaces = others.namespaces.clone();
+        } else {
+            for (namespace, (count, names)) in others.namespaces.iter() {
+                self.add_all(namespace, *count, names);
+            }
+        }
+        self.requests.extend(&others.requests);
+        self.synthetic |= others.synthetic;
+    }
+
     /// Adds others, who may be the same: of each namespace the larger count stands.
     pub fn merge(&mut self, other: Self) {
-        for (namespace, (count, names)) in other.namespaces {
-            let (own_count, own_names) = self.namespaces.entry(namespace).or_default();
+        let namespaces = Arc::make_mut(&mut self.namespaces);
+        for (namespace, (count, names)) in other.namespaces.iter() {
+            let (own_count, own_names) = namespaces.entry(namespace.clone()).or_default();
             for name in names {
-                if own_names.len() < NAMES_KEPT && !own_names.contains(&name) {
-                    own_names.push(name);
+                if own_names.len() < NAMES_KEPT && !own_names.contains(name) {
+                    own_names.push(name.clone());
                 }
             }
-            *own_count = (*own_count).max(count);
+            *own_count = (*own_count).max(*count);
         }
         self.requests.extend(other.requests);
         self.synthetic |= other.synthetic;

@@ -4,13 +4,21 @@
 //! [`Lookup::Unknown`], and never the same as absent. It also remembers what it was asked: the [`Need`]s of a verdict are
 //! what a source has to read afresh before the verdict may be given.
 
+mod gateways;
+mod listeners;
+mod redirects;
 mod snapshot;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use gateways::PlacedServer;
+pub use listeners::Place;
+pub use redirects::parts_of_host;
 pub use snapshot::{PodStore, Snapshot};
+
+use listeners::Listeners;
 
 use crate::model::config_map::ConfigMap;
 use crate::model::istio_gateway::IstioGateway;
@@ -38,6 +46,15 @@ impl<T> Lookup<T> {
         match self {
             Self::Present(value) => Some(value),
             Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Looks at what is there.
+    pub fn as_ref(&self) -> Lookup<&T> {
+        match self {
+            Self::Present(value) => Lookup::Present(value),
+            Self::Absent => Lookup::Absent,
+            Self::Unknown(why) => Lookup::Unknown(why.clone()),
         }
     }
 
@@ -79,21 +96,33 @@ pub struct View<'a> {
     /// What an object laid over the cluster took the place of, where it was laid over it as well.
     replaced: BTreeMap<ObjectKey, Option<Object>>,
     needs: RefCell<BTreeSet<Need>>,
+    /// Listeners that the objects laid over the cluster make different.
+    listeners: Listeners,
 }
 
 impl<'a> View<'a> {
     /// The cluster as the snapshot has it.
     #[must_use]
     pub fn of(base: &'a Snapshot) -> Self {
-        Self { base, overlay: BTreeMap::new(), replaced: BTreeMap::new(), needs: RefCell::default() }
+        Self {
+            base,
+            overlay: BTreeMap::new(),
+            replaced: BTreeMap::new(),
+            needs: RefCell::default(),
+            listeners: Listeners::default(),
+        }
     }
 
     /// Lays an object over the cluster, or takes one away.
     #[must_use]
     pub fn with(mut self, key: ObjectKey, object: Option<Object>) -> Self {
+        // What was read already keeps its address, by which the walk tells Gateways apart.
+        let object =
+            object.map(|object| self.base.as_read(&key).filter(|read| **read == object).cloned().unwrap_or(object));
         if let Some(old) = self.overlay.insert(key.clone(), object) {
             self.replaced.insert(key, old);
         }
+        self.listeners = Listeners::default();
         self
     }
 
@@ -101,7 +130,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn fork(&self) -> View<'a> {
         let (overlay, replaced) = (self.overlay.clone(), self.replaced.clone());
-        View { base: self.base, overlay, replaced, needs: RefCell::default() }
+        View { base: self.base, overlay, replaced, needs: RefCell::default(), listeners: Listeners::default() }
     }
 
     /// What was asked so far.
@@ -176,6 +205,22 @@ impl<'a> View<'a> {
         self.base.reasons_unread().find(|reason| why.ends_with(&***reason)).cloned()
     }
 
+    /// The Services of the pods' own namespace that lead to them.
+    pub fn services_on(&self, pods: &Pods) -> Lookup<Vec<&Arc<Service>>> {
+        self.needs.borrow_mut().insert(Need::Services(pods.namespace.clone()));
+        if let Some(why) = self.base.unread(Kind::Service, &pods.namespace) {
+            return Lookup::Unknown(why);
+        }
+        let standing = self.base.services_on(&pods.namespace, &pods.labels);
+        let mut services: Vec<_> = standing.filter(|service| !self.overlay.contains_key(&service.key)).collect();
+        services.extend(self.overlay.values().flatten().filter_map(|object| match object {
+            Object::Service(service) if service.key.namespace == pods.namespace => Some(service),
+            _ => None,
+        }));
+        services.retain(|service| service.selects_pods() && selects(&service.selector, &pods.labels));
+        Lookup::Present(services)
+    }
+
     /// The Services whose selector finds at least the pods that `selector` finds, whatever their namespace.
     pub fn services_selecting(&self, selector: &Labels) -> Vec<Arc<Service>> {
         let matches = |service: &Service| service.selects_pods() && selects(selector, &service.selector);
@@ -209,49 +254,6 @@ impl<'a> View<'a> {
             _ => None,
         }));
         services
-    }
-
-    /// The Gateways whose selector finds pods with these labels, oldest first and then by name, as istiod sorts them
-    /// (istio `pilot/pkg/model/push_context.go` `sortConfigByCreationTime`).
-    pub fn gateways_for(&self, labels: &Labels) -> Lookup<Vec<Arc<IstioGateway>>> {
-        if let Some(why) = self.base.unread(Kind::IstioGateway, "") {
-            return Lookup::Unknown(why);
-        }
-        let wanted = |gateway: &IstioGateway| {
-            selects(&gateway.selector, labels)
-                && !gateway.meta.annotations.contains_key(crate::model::istio_gateway::GATEWAY_SERVICE_ANNOTATION)
-        };
-        let mut gateways: Vec<_> = self
-            .base
-            .gateways_for(labels)
-            .filter(|gateway| wanted(gateway) && !self.overlay.contains_key(&gateway.key))
-            .cloned()
-            .collect();
-        gateways.extend(self.overlay.values().flatten().filter_map(|object| match object {
-            Object::IstioGateway(gateway) if wanted(gateway) => Some(gateway.clone()),
-            _ => None,
-        }));
-        // An object that the API server has not stored yet is the newest.
-        gateways.sort_by(|a, b| {
-            let age = |gateway: &IstioGateway| gateway.meta.created.unwrap_or(i64::MAX);
-            let name = |gateway: &IstioGateway| (gateway.key.name.clone(), gateway.key.namespace.clone());
-            (age(a), name(a)).cmp(&(age(b), name(b)))
-        });
-        Lookup::Present(gateways)
-    }
-
-    /// The Gateways that redirect plain requests; they act on hosts of other Gateways too.
-    pub fn redirecting_gateways(&self) -> Vec<Arc<IstioGateway>> {
-        let base = self.base.redirecting_gateways().filter(|gateway| !self.overlay.contains_key(&gateway.key)).cloned();
-        let laid_over = self.overlay.values().flatten().filter_map(|object| match object {
-            Object::IstioGateway(gateway)
-                if gateway.servers.iter().any(super::model::istio_gateway::Server::redirects) =>
-            {
-                Some(gateway.clone())
-            }
-            _ => None,
-        });
-        base.chain(laid_over).collect()
     }
 
     /// The pods that a selector finds, ready or not; where there are none, what the workloads' templates would make of

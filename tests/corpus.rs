@@ -157,7 +157,7 @@ fn turned(judgement: &Judgement, reached: bool) -> BTreeSet<String> {
             RequestKind::External => "external",
             _ => continue,
         };
-        for (namespace, (count, names)) in &turned.affected.namespaces {
+        for (namespace, (count, names)) in turned.affected.namespaces.iter() {
             assert_eq!(*count, names.len(), "the corpus has few enough InferenceServices to name them all");
             requests.extend(names.iter().map(|name| format!("{namespace}/{name} {kind}")));
         }

@@ -1,5 +1,7 @@
 //! Server hosts and the names they cover (istio `pkg/config/host`).
 
+use std::borrow::Cow;
+
 /// Whether a server's host covers a request's, for a VirtualService in `namespace`.
 ///
 /// `gateway_namespace` is the Gateway's own, which the prefix `./` means. Case matters, a trailing dot is part of the
@@ -30,10 +32,10 @@ pub fn split<'a>(server_host: &'a str, gateway_namespace: &'a str) -> (Option<&'
 
 /// A server's host as istiod keeps it: a prefix that means any namespace falls away, `./` becomes the Gateway's own.
 #[must_use]
-pub fn qualified(server_host: &str, gateway_namespace: &str) -> String {
+pub fn qualified<'a>(server_host: &'a str, gateway_namespace: &'a str) -> Cow<'a, str> {
     match split(server_host, gateway_namespace) {
-        (None, host) => host.to_owned(),
-        (Some(namespace), host) => format!("{namespace}/{host}"),
+        (None, host) => host.into(),
+        (Some(namespace), host) => format!("{namespace}/{host}").into(),
     }
 }
 

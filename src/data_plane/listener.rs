@@ -2,12 +2,14 @@
 
 mod merge;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::model::Labels;
 use crate::model::istio_gateway::{IstioGateway, Server};
 use crate::model::service::Service;
 use crate::model::workload::Pods;
-use crate::view::{Lookup, View};
+use crate::view::{Lookup, Place, View};
 use merge::Merged;
 
 /// A server of a Gateway that selects the pods, with the port it listens on there.
@@ -39,16 +41,16 @@ pub enum Listener {
     /// Plaintext HTTP.
     Http {
         /// The servers merged on it, the one that opened it first.
-        servers: Vec<BoundServer>,
+        servers: Arc<[BoundServer]>,
         /// Servers on the same port that were dropped, silently, for their protocol.
-        dropped: Vec<BoundServer>,
+        dropped: Arc<[BoundServer]>,
     },
     /// TLS, or bytes without HTTP: a plain request ends here.
     NotHttp {
         /// The server that opened it.
         by: BoundServer,
         /// HTTP servers on the same port that were dropped for it.
-        dropped: Vec<BoundServer>,
+        dropped: Arc<[BoundServer]>,
         /// Whether a server here is `ISTIO_MUTUAL`: the mesh may reach it, a plain client not.
         istio_mutual: bool,
         /// Whether the port is open at all: istiod opens none for a server without HTTP, since KServe and Knative give it no
@@ -57,73 +59,111 @@ pub enum Listener {
     },
 }
 
-/// The Gateways on some pods, their ports translated.
+/// The Gateways on some pods, and how the Services in front of these translate their ports.
 #[derive(Clone, Debug)]
-pub struct GatewayPods {
-    servers: Vec<BoundServer>,
+pub struct GatewayPods<'v> {
+    view: &'v View<'v>,
+    namespace: Arc<str>,
+    labels: Labels,
+    scope_to_namespace: bool,
+    translations: Vec<Translation<'v>>,
 }
 
-impl GatewayPods {
+/// The port on some pods that the number of a server means.
+#[derive(Clone, Copy, Debug)]
+struct Translation<'v> {
+    number: u16,
+    port: u16,
+    by: &'v Arc<Service>,
+}
+
+impl<'v> GatewayPods<'v> {
     /// Finds the Gateways whose selector finds the pods and translates their ports.
-    pub fn of(view: &View<'_>, pods: &Pods, scope_to_namespace: bool) -> Lookup<Self> {
-        let gateways = match view.gateways_for(&pods.labels) {
-            Lookup::Present(gateways) => gateways,
+    pub fn of(view: &'v View<'v>, pods: &Pods, scope_to_namespace: bool) -> Lookup<Self> {
+        if let Some(why) = view.gateways_unread() {
+            return Lookup::Unknown(why);
+        }
+        let translations = match view.services_on(pods) {
+            Lookup::Present(services) => translations(services, pods),
             Lookup::Absent => Vec::new(),
             Lookup::Unknown(why) => return Lookup::Unknown(why),
         };
-        let services = match view.services_in(&pods.namespace) {
-            Lookup::Present(services) => translating_services(services, pods),
-            Lookup::Absent => Vec::new(),
-            Lookup::Unknown(why) => return Lookup::Unknown(why),
-        };
-        let in_scope = |gateway: &Arc<IstioGateway>| !scope_to_namespace || gateway.key.namespace == pods.namespace;
-        let servers = gateways.into_iter().filter(in_scope).flat_map(|gateway| {
-            let count = gateway.servers.len();
-            let services = &services;
-            (0..count).map(move |index| {
-                let (port, translated_by) = translate(gateway.servers[index].number, services, pods);
-                BoundServer { gateway: gateway.clone(), index, port, translated_by }
-            })
-        });
-        Lookup::Present(Self { servers: servers.collect() })
+        let (namespace, labels) = (pods.namespace.clone(), pods.labels.clone());
+        Lookup::Present(Self { view, namespace, labels, scope_to_namespace, translations })
     }
 
-    /// Every server on the pods.
+    /// Every port on the pods that a server means.
     #[must_use]
-    pub fn servers(&self) -> &[BoundServer] {
-        &self.servers
+    pub fn ports(&self) -> BTreeSet<u16> {
+        let numbers = self.view.server_numbers_on(&self.labels).into_iter();
+        numbers.map(|number| self.translation(number).map_or(number, |translation| translation.port)).collect()
     }
 
     /// What stands on a port.
     #[must_use]
     pub fn listener(&self, port: u16) -> Listener {
-        Merged::of(self.servers.iter().filter(|bound| bound.port == port)).listener()
+        let translated = self.translations.iter().filter(|it| it.port == port).map(|it| it.number);
+        let numbers: Vec<u16> = translated.chain(self.translation(port).is_none().then_some(port)).collect();
+        let place = Place {
+            namespace: self.namespace.clone(),
+            labels: self.labels.clone(),
+            scoped: self.scope_to_namespace,
+            port,
+        };
+        self.view.listener(place, &numbers, || Merged::of(self.servers_numbered(&numbers).iter()).listener())
+    }
+
+    /// Every server, whatever istiod makes of it.
+    #[must_use]
+    pub fn servers(&self) -> Vec<BoundServer> {
+        let numbers: Vec<u16> = self.view.server_numbers_on(&self.labels).into_iter().collect();
+        self.servers_numbered(&numbers)
+    }
+
+    fn servers_numbered(&self, numbers: &[u16]) -> Vec<BoundServer> {
+        let placed = self.view.servers_on(&self.labels, numbers).into_iter();
+        let placed = placed.filter(|placed| self.is_in_scope(placed.gateway));
+        placed.map(|placed| self.bound(placed.gateway, placed.index, placed.number)).collect()
+    }
+
+    /// A Gateway, where it is on the pods.
+    #[must_use]
+    pub fn gateway(&self, namespace: &str, name: &str) -> Option<&'v Arc<IstioGateway>> {
+        self.view.gateway_on(&self.labels, namespace, name).filter(|gateway| self.is_in_scope(gateway))
     }
 
     /// The servers of one Gateway.
-    pub fn servers_of<'s>(&'s self, namespace: &'s str, name: &'s str) -> impl Iterator<Item = &'s BoundServer> {
-        self.servers
-            .iter()
-            .filter(move |bound| *bound.gateway.key.namespace == *namespace && *bound.gateway.key.name == *name)
+    pub fn servers_of(&self, namespace: &str, name: &str) -> impl Iterator<Item = BoundServer> {
+        self.gateway(namespace, name).into_iter().flat_map(move |gateway| {
+            let servers = gateway.servers.iter().enumerate();
+            servers.map(move |(index, server)| self.bound(gateway, index, server.number))
+        })
+    }
+
+    fn bound(&self, gateway: &Arc<IstioGateway>, index: usize, number: u16) -> BoundServer {
+        let (port, translated_by) =
+            self.translation(number).map_or((number, None), |translation| (translation.port, Some(translation.by)));
+        BoundServer { gateway: gateway.clone(), index, port, translated_by: translated_by.cloned() }
+    }
+
+    fn is_in_scope(&self, gateway: &IstioGateway) -> bool {
+        !self.scope_to_namespace || gateway.key.namespace == self.namespace
+    }
+
+    fn translation(&self, number: u16) -> Option<&Translation<'v>> {
+        self.translations.iter().find(|translation| translation.number == number)
     }
 }
 
-/// The Services that translate ports for these pods: those that select them and do not opt out, oldest first, then by
-/// host name.
-fn translating_services(services: Vec<Arc<Service>>, pods: &Pods) -> Vec<Arc<Service>> {
-    let mut services: Vec<_> = services
-        .into_iter()
-        .filter(|service| service.selects_pods() && crate::model::selects(&service.selector, &pods.labels))
-        .filter(|service| !service.disables_port_translation())
-        .collect();
+/// How the Services that lead to these pods and do not opt out translate their ports: the oldest first, then by host name; of
+/// each number the first counts.
+fn translations<'v>(mut services: Vec<&'v Arc<Service>>, pods: &Pods) -> Vec<Translation<'v>> {
+    services.retain(|service| !service.disables_port_translation());
     services.sort_by(|a, b| {
         let age = |service: &Service| service.meta.created.unwrap_or(i64::MAX);
         (age(a), &a.key.name).cmp(&(age(b), &b.key.name))
     });
-    services
-}
-
-fn translate(number: u16, services: &[Arc<Service>], pods: &Pods) -> (u16, Option<Arc<Service>>) {
+    let mut translations: Vec<Translation<'v>> = Vec::new();
     for service in services {
         // Of a Service's ports that lead to one target with one protocol, istiod keeps the first only, whether UDP or TCP
         // (istio `GetProxyServiceTargetsByPod`).
@@ -134,10 +174,10 @@ fn translate(number: u16, services: &[Arc<Service>], pods: &Pods) -> (u16, Optio
                 continue;
             }
             seen.push((target, port.mesh_protocol));
-            if port.port == number {
-                return (target, Some(service.clone()));
+            if !translations.iter().any(|known| known.number == port.port) {
+                translations.push(Translation { number: port.port, port: target, by: service });
             }
         }
     }
-    (number, None)
+    translations
 }

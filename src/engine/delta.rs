@@ -31,9 +31,9 @@ pub(super) struct Delta<'a, 'v> {
     /// What was broken and stays so.
     still_broken: Findings,
     /// What was reached and cannot be proven any more, by why.
-    unknown: BTreeMap<String, Affected>,
+    unknown: BTreeMap<String, Crowd>,
     /// What is not judged since something cannot be read, by why.
-    unread: BTreeMap<Arc<str>, Affected>,
+    unread: BTreeMap<Arc<str>, Crowd>,
     /// What a controller refused and still refuses.
     still_refused: Vec<(ObjectKey, Refusal)>,
     turned: Vec<Turned>,
@@ -43,10 +43,11 @@ pub(super) struct Delta<'a, 'v> {
 #[derive(Default)]
 pub(super) struct Findings(BTreeMap<(Code, Site, &'static str), Gathered>);
 
-/// A finding, and who is affected by it, request by request.
+/// A finding, and who is affected by it.
 pub(super) struct Gathered {
     finding: Finding,
-    affected: BTreeMap<RequestKind, Affected>,
+    crowd: Crowd,
+    requests: BTreeSet<&'static str>,
 }
 
 impl Findings {
@@ -59,13 +60,17 @@ impl Findings {
                 known.finding.absorb(&finding);
                 known
             }
-            Entry::Vacant(vacant) => vacant.insert(Gathered { finding, affected: BTreeMap::new() }),
+            Entry::Vacant(vacant) => {
+                vacant.insert(Gathered { finding, crowd: Crowd::default(), requests: BTreeSet::new() })
+            }
         }
     }
 
     /// Adds a finding and those who lose a request of one kind to it.
-    pub(super) fn add_for(&mut self, finding: Finding, kind: &RequestKind, count: impl FnOnce(&mut Affected)) {
-        count(self.add(finding).affected.entry(kind.clone()).or_default());
+    pub(super) fn add_for(&mut self, finding: Finding, kind: &RequestKind, cohort: Arc<Affected>) {
+        let gathered = self.add(finding);
+        gathered.crowd.add(cohort);
+        gathered.requests.insert(kind.name());
     }
 
     /// Whether there is none.
@@ -75,15 +80,45 @@ impl Findings {
 
     /// The findings; an InferenceService that loses several requests to one cause counts once.
     pub(super) fn into_findings(self) -> impl Iterator<Item = Finding> {
-        self.0.into_values().map(|Gathered { mut finding, affected }| {
-            let mut everybody = Affected::default();
-            for (kind, affected) in affected {
-                everybody.merge(affected);
-                everybody.requests.insert(kind.name());
-            }
+        let mut known: Vec<(Crowd, Affected)> = Vec::new();
+        self.0.into_values().map(move |Gathered { mut finding, crowd, requests }| {
+            let mut everybody = match known.iter().find(|(other, _)| other.is_same(&crowd)) {
+                Some((_, affected)) => affected.clone(),
+                None => {
+                    let affected = crowd.affected();
+                    known.push((crowd, affected.clone()));
+                    affected
+                }
+            };
+            everybody.requests.extend(requests);
             finding.concern(everybody);
             finding
         })
+    }
+}
+
+/// Cohorts, each once. They have no member in common, so their numbers add up.
+#[derive(Default)]
+pub(super) struct Crowd(Vec<Arc<Affected>>);
+
+impl Crowd {
+    pub(super) fn add(&mut self, cohort: Arc<Affected>) {
+        if !self.0.iter().any(|other| Arc::ptr_eq(other, &cohort)) {
+            self.0.push(cohort);
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(one, other)| Arc::ptr_eq(one, other))
+    }
+
+    /// All of their members.
+    pub(super) fn affected(&self) -> Affected {
+        let mut affected = Affected::default();
+        for cohort in &self.0 {
+            affected.join(cohort);
+        }
+        affected
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cohort::{Distinctions, divide};
 use crate::engine::delta::{Findings, choices_of, refusal};
-use crate::engine::stand_in::{stand_in, stand_ins};
+use crate::engine::stand_in::{alone, stand_in, stand_ins};
 use crate::engine::{JudgeSettings, SyntheticPolicy, located};
 use crate::finding::Finding;
 use crate::model::Labels;
@@ -45,7 +45,7 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
     for cohort in divide(snapshot.population(), &distinctions, choose) {
         for walk in walks(walker, &cohort.subject) {
             if let Some(finding) = explained(walker, &cohort.subject, &walk) {
-                found.add_for(finding, &walk.request.kind, |affected| cohort.count_into(affected));
+                found.add_for(finding, &walk.request.kind, cohort.affected());
             }
         }
     }
@@ -85,10 +85,7 @@ fn inspect_stand_ins(found: &mut Findings, walker: Walker<'_, '_>) {
 
 fn add_stand_in(found: &mut Findings, walker: Walker<'_, '_>, subject: &Subject, walk: &Walk) {
     if let Some(finding) = explained(walker, subject, walk) {
-        found.add_for(finding, &walk.request.kind, |affected| {
-            affected.synthetic = true;
-            affected.add(&subject.namespace, []);
-        });
+        found.add_for(finding, &walk.request.kind, alone(subject));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::finding::Affected;
 use crate::model::Labels;
 use crate::model::inference_service::Shape;
 use crate::view::View;
@@ -32,6 +33,13 @@ pub(super) fn stand_in(namespace: &Arc<str>) -> Subject {
         shape: Shape::default(),
         labels: Arc::new(Labels::new()),
     }
+}
+
+/// A stand-in as one who is affected.
+pub(super) fn alone(subject: &Subject) -> Arc<Affected> {
+    let mut itself = Affected { synthetic: true, ..Affected::default() };
+    itself.add(&subject.namespace, []);
+    Arc::new(itself)
 }
 
 /// One stand-in for each namespace that may hold models.

@@ -23,7 +23,7 @@ use crate::walk::Walker;
 struct Place<'a> {
     walker: &'a Walker<'a, 'a>,
     pods: Pods,
-    on_pods: GatewayPods,
+    on_pods: GatewayPods<'a>,
 }
 
 /// What is ambiguous on the gateways that requests pass.

@@ -161,7 +161,7 @@ impl Case<'_> {
     }
 
     /// The Gateways on some pods.
-    pub(super) fn gateways_on(&self, pods: &Pods) -> Option<GatewayPods> {
+    pub(super) fn gateways_on(&self, pods: &Pods) -> Option<GatewayPods<'_>> {
         GatewayPods::of(self.view(), pods, self.facts().scope_gateways_to_namespace).present()
     }
 

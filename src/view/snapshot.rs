@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::gateways::GatewayIndex;
+use super::listeners::Listeners;
+use super::redirects::RedirectIndex;
 use super::{Lookup, PodQuery};
-use crate::model::istio_gateway::{IstioGateway, Server};
+use crate::model::istio_gateway::IstioGateway;
 use crate::model::knative_serving::KnativeServing;
 use crate::model::service::{Service, ServiceKind};
 use crate::model::workload::Pods;
@@ -17,10 +20,11 @@ use crate::population::Population;
 pub struct Snapshot {
     /// Everything but InferenceServices.
     objects: BTreeMap<ObjectKey, Object>,
-    gateways: SelectorIndex,
-    redirecting: BTreeSet<ObjectKey>,
-    services: SelectorIndex,
-    services_by_label: SelectorIndex,
+    pub(super) gateways: GatewayIndex,
+    pub(super) listeners: Listeners,
+    pub(super) redirects: RedirectIndex,
+    services: PairIndex,
+    services_by_label: PairIndex,
     load_balancers: BTreeSet<ObjectKey>,
     population: Population,
     pods: PodStore,
@@ -38,27 +42,21 @@ pub enum PodStore {
     Answers(BTreeMap<PodQuery, Lookup<Vec<Pods>>>),
 }
 
-/// Objects by the first pair of their selector.
+/// Services by each pair of their selector, or of their labels.
 #[derive(Clone, Debug, Default)]
-struct SelectorIndex {
+struct PairIndex {
     by_pair: BTreeMap<(Arc<str>, Arc<str>), BTreeSet<ObjectKey>>,
-    unselective: BTreeSet<ObjectKey>,
 }
 
-impl SelectorIndex {
-    fn insert(&mut self, key: &ObjectKey, selector: &Labels, every_pair: bool) {
-        if selector.is_empty() {
-            self.unselective.insert(key.clone());
-        }
-        let pairs = if every_pair { selector.len() } else { 1 };
-        for (label, value) in selector.iter().take(pairs) {
+impl PairIndex {
+    fn insert(&mut self, key: &ObjectKey, pairs: &Labels) {
+        for (label, value) in pairs {
             self.by_pair.entry((label.clone(), value.clone())).or_default().insert(key.clone());
         }
     }
 
-    fn remove(&mut self, key: &ObjectKey, selector: &Labels) {
-        self.unselective.remove(key);
-        for (label, value) in selector {
+    fn remove(&mut self, key: &ObjectKey, pairs: &Labels) {
+        for (label, value) in pairs {
             let pair = (label.clone(), value.clone());
             if let Some(keys) = self.by_pair.get_mut(&pair) {
                 keys.remove(key);
@@ -81,20 +79,27 @@ impl Snapshot {
     pub fn insert(&mut self, key: ObjectKey, object: Object) {
         self.unread_objects.remove(&key);
         if let Object::InferenceService(service) = &object {
+            self.redirects.note_name(&key.name);
             self.population.insert(&key.namespace, &key.name, service);
+            return;
+        }
+        if self
+            .as_read(&key)
+            .is_some_and(|read| *read == object && read.meta().resource_version == object.meta().resource_version)
+        {
             return;
         }
         self.remove(&key);
         match &object {
             Object::IstioGateway(gateway) => {
-                self.gateways.insert(&key, &gateway.selector, false);
-                if gateway.servers.iter().any(Server::redirects) {
-                    self.redirecting.insert(key.clone());
-                }
+                self.listeners.forget();
+                self.gateways.insert(gateway);
+                self.redirects.insert(gateway, &self.population);
             }
             Object::Service(service) => {
-                self.services.insert(&key, &service.selector, true);
-                self.services_by_label.insert(&key, &service.meta.labels, true);
+                self.listeners.forget_namespace(&key.namespace);
+                self.services.insert(&key, &service.selector);
+                self.services_by_label.insert(&key, &service.meta.labels);
                 if service.kind == ServiceKind::LoadBalancer {
                     self.load_balancers.insert(key.clone());
                 }
@@ -112,10 +117,12 @@ impl Snapshot {
         }
         match self.objects.remove(key) {
             Some(Object::IstioGateway(gateway)) => {
-                self.gateways.remove(key, &gateway.selector);
-                self.redirecting.remove(key);
+                self.listeners.forget();
+                self.gateways.remove(&gateway);
+                self.redirects.remove(&gateway);
             }
             Some(Object::Service(service)) => {
+                self.listeners.forget_namespace(&key.namespace);
                 self.services.remove(key, &service.selector);
                 self.services_by_label.remove(key, &service.meta.labels);
                 self.load_balancers.remove(key);
@@ -189,6 +196,11 @@ impl Snapshot {
         self.unread.values().chain(self.unread_objects.values()).chain(pods)
     }
 
+    /// What was read of an object, at its place.
+    pub(super) fn as_read(&self, key: &ObjectKey) -> Option<&Object> {
+        self.objects.get(key)
+    }
+
     pub(super) fn unread(&self, kind: Kind, namespace: &str) -> Option<Arc<str>> {
         if self.unread.is_empty() {
             return None;
@@ -221,6 +233,26 @@ impl Snapshot {
         keys.filter_map(|key| self.service(key))
     }
 
+    /// The Services of a namespace whose selector finds pods with these labels.
+    pub(super) fn services_on<'s>(
+        &'s self,
+        namespace: &Arc<str>,
+        labels: &Labels,
+    ) -> impl Iterator<Item = &'s Arc<Service>> {
+        let first = ObjectKey::new(Kind::Service, namespace.clone(), "");
+        let pairs = labels.iter().filter_map(|(label, value)| {
+            Some(((label, value), self.services.by_pair.get(&(label.clone(), value.clone()))?))
+        });
+        let keys = pairs.flat_map(move |(pair, keys)| {
+            keys.range(first.clone()..).take_while(|key| key.namespace == *namespace).map(move |key| (pair, key))
+        });
+        keys.filter_map(|(pair, key)| {
+            let service = self.service(key)?;
+            // A Service is listed under each of its pairs, and counts under the first.
+            (service.selector.first_key_value() == Some(pair) && selects(&service.selector, labels)).then_some(service)
+        })
+    }
+
     pub(super) fn services_labelled(&self, labels: &Labels) -> impl Iterator<Item = &Arc<Service>> {
         let pair = labels.iter().next().map(|(label, value)| (label.clone(), value.clone()));
         let keys = pair.and_then(|pair| self.services_by_label.by_pair.get(&pair)).into_iter().flatten();
@@ -238,22 +270,11 @@ impl Snapshot {
         }
     }
 
-    pub(super) fn gateways_for(&self, labels: &Labels) -> impl Iterator<Item = &Arc<IstioGateway>> {
-        let by_pair = labels
-            .iter()
-            .filter_map(|(label, value)| self.gateways.by_pair.get(&(label.clone(), value.clone())))
-            .flatten();
-        self.gateways.unselective.iter().chain(by_pair).filter_map(|key| match self.objects.get(key)? {
+    pub(super) fn gateway(&self, key: &ObjectKey) -> Option<&Arc<IstioGateway>> {
+        match self.objects.get(key)? {
             Object::IstioGateway(gateway) => Some(gateway),
             _ => None,
-        })
-    }
-
-    pub(super) fn redirecting_gateways(&self) -> impl Iterator<Item = &Arc<IstioGateway>> {
-        self.redirecting.iter().filter_map(|key| match self.objects.get(key)? {
-            Object::IstioGateway(gateway) => Some(gateway),
-            _ => None,
-        })
+        }
     }
 
     pub(super) fn knative_servings(&self) -> impl Iterator<Item = &Arc<KnativeServing>> {

@@ -118,8 +118,11 @@ impl Walker<'_, '_> {
             })
         };
         if route.tls {
-            let https = on_pods.servers().iter().filter(|bound| is_https_on(bound, port));
-            return self.carrier(https, route).ok_or_else(|| unrouted_at(route.hops.1, Cause::NoVirtualHost));
+            let named =
+                route.gateways.iter().flat_map(|(gateway, _)| on_pods.servers_of(&gateway.namespace, &gateway.name));
+            return self
+                .carrier(named.filter(|bound| is_https_on(bound, port)), route)
+                .ok_or_else(|| unrouted_at(route.hops.1, Cause::NoVirtualHost));
         }
         match &listener {
             // A server without HTTP opens nothing here, but keeps others from the port.
@@ -137,8 +140,11 @@ impl Walker<'_, '_> {
                 if let Some(opener) = servers.first() {
                     self.note(&opener.gateway);
                 }
-                let carrier = self.carrier(servers.iter(), route);
-                if let Some(redirecting) = servers.iter().find(|bound| route.is_redirected_by(bound)) {
+                let named = route.gateways.iter().map(|(gateway, _)| gateway);
+                let named: Vec<_> =
+                    named.filter_map(|gateway| on_pods.gateway(&gateway.namespace, &gateway.name)).collect();
+                let carrier = self.carrier(among(servers, &named), route);
+                if let Some(redirecting) = self.redirecting(&on_pods, servers, route) {
                     self.note(&redirecting.gateway);
                     let (by, server) = (redirecting.gateway.clone(), redirecting.index);
                     let path = IstioGateway::server_path(server).key("tls").key("httpsRedirect");
@@ -150,23 +156,24 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// The first server that carries the route, and which of its hosts does.
-    fn carrier<'s>(
-        &self,
-        servers: impl Iterator<Item = &'s BoundServer>,
-        route: &Route,
-    ) -> Option<(BoundServer, usize)> {
-        let mut named =
-            servers.filter(|bound| route.gateways.iter().any(|(gateway, _)| is_named(gateway, &bound.gateway)));
-        let found = named.find_map(|bound| {
+    /// The first server that carries the route, of those that its Gateways have here, and which of its hosts does.
+    fn carrier(&self, mut servers: impl Iterator<Item = BoundServer>, route: &Route) -> Option<(BoundServer, usize)> {
+        let found = servers.find_map(|bound| {
             let own = &bound.gateway.key.namespace;
             let hosts = bound.server().hosts.iter();
             let index =
                 hosts.enumerate().find(|(_, pattern)| host::covers(pattern, own, &route.host, &route.namespace))?.0;
-            Some((bound.clone(), index))
+            Some((bound, index))
         })?;
         self.note(&found.0.gateway);
         Some(found)
+    }
+
+    /// The first server here that redirects the request.
+    fn redirecting(&self, on_pods: &GatewayPods<'_>, servers: &[BoundServer], route: &Route) -> Option<BoundServer> {
+        let mut able = self.view.gateways_redirecting(&route.host);
+        able.extend(route.bound.iter().filter_map(|gateway| on_pods.gateway(&gateway.namespace, &gateway.name)));
+        among(servers, &able).find(|bound| route.is_redirected_by(bound))
     }
 
     /// A Gateway that the route names and that cannot be read, or whose servers only the mesh can use, might carry it.
@@ -226,8 +233,8 @@ impl Walker<'_, '_> {
             return Mismatch::OtherPort { gateway, ports };
         };
         let (dropped, winner) = match listener {
-            Listener::Http { servers, dropped } => (dropped.as_slice(), servers.first()),
-            Listener::NotHttp { by, dropped, .. } => (dropped.as_slice(), Some(by)),
+            Listener::Http { servers, dropped } => (&dropped[..], servers.first()),
+            Listener::NotHttp { by, dropped, .. } => (&dropped[..], Some(by)),
             Listener::Closed => (&[][..], None),
         };
         let is = |a: &BoundServer, b: &BoundServer| a.gateway.key == b.gateway.key && a.index == b.index;
@@ -299,6 +306,11 @@ impl Candidate {
 
 fn is_https_on(bound: &BoundServer, port: u16) -> bool {
     bound.port == port && bound.server().is_tls() && bound.server().protocol == Protocol::Https
+}
+
+/// The servers of some Gateways. There may be a thousand others, so these are told apart by their address alone.
+fn among(servers: &[BoundServer], gateways: &[&Arc<IstioGateway>]) -> impl Iterator<Item = BoundServer> {
+    servers.iter().filter(|bound| gateways.iter().any(|gateway| Arc::ptr_eq(gateway, &bound.gateway))).cloned()
 }
 
 fn is_named(reference: &GatewayRef, gateway: &IstioGateway) -> bool {

@@ -188,7 +188,7 @@ async fn a_missing_right_is_named_and_makes_unknown() {
             why(&view.config_map("forbidden", "config-istio")),
             why(&view.services_in("istio-system")),
             why(&view.pods("istio-system", &labels)),
-            why(&view.gateways_for(&labels)),
+            view.gateways_unread().map(|why| why.to_string()),
             view.population_unread().map(|why| why.to_string()),
         ]
     });
@@ -210,12 +210,11 @@ async fn kinds_that_come_later_are_found_and_the_declared_rights_suffice() {
     let role = access_role("late", User::Restricted);
     control_plane.apply(&role, &["--server-side"]).expect_success();
     let cluster = start(&control_plane, User::Restricted, "late").await;
-    let gateway_of =
-        |view: &View<'_>| (view.gateway("late", "gw"), view.gateways_for(&[("a".into(), "b".into())].into()));
+    let gateway_of = |view: &View<'_>| (view.gateway("late", "gw"), view.gateways_unread());
 
     let (named, wide) = look(&cluster, gateway_of).await.unwrap();
     let reason = "the kind is not installed: install Istio's custom resource definitions";
-    assert_eq!((why(&named).as_deref(), why(&wide).as_deref()), (Some(reason), Some(reason)));
+    assert_eq!((why(&named).as_deref(), wide.as_deref()), (Some(reason), Some(reason)));
     let missing: Vec<_> = cluster.watches().iter().filter(|watch| !watch.installed).map(|watch| watch.kind).collect();
     assert_eq!(missing, [Kind::IstioGateway, Kind::KnativeServing, Kind::InferenceService]);
     let serving = |view: &View<'_>| (view.knative_servings().len(), view.population_unread());
@@ -251,7 +250,7 @@ async fn kinds_that_come_later_are_found_and_the_declared_rights_suffice() {
         view.is_namespace_terminating("late");
         let others = [
             why(&named),
-            why(&wide),
+            wide.map(|why| why.to_string()),
             why(&view.service("late", "gw")),
             why(&view.services_in("late")),
             why(&view.pods("late", &selector)),

@@ -1,6 +1,9 @@
 //! How istiod merges the servers of one port of some pods, and what Envoy makes of the result (istio
 //! `pilot/pkg/model/gateway.go` `mergeGateways`, `pilot/pkg/networking/core/gateway.go` `buildGatewayListeners`).
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::{BoundServer, Listener};
 use crate::data_plane::host;
 use crate::model::istio_gateway::Protocol;
@@ -11,6 +14,9 @@ struct Slot<'s> {
     bind: &'s str,
     servers: Vec<&'s BoundServer>,
 }
+
+/// The hosts of servers with TLS settings, each with the address that the last of them binds.
+type HostsWithTls<'s> = BTreeMap<Cow<'s, str>, &'s str>;
 
 /// The servers of one port, merged in the order of their Gateways' age.
 pub(super) struct Merged<'s> {
@@ -24,7 +30,7 @@ impl<'s> Merged<'s> {
         let mut merged = Self { slots: Vec::new(), dropped: Vec::new() };
         // The place of the last slot that was opened for plaintext: istiod remembers one a port, whatever its address.
         let mut plaintext: Option<usize> = None;
-        let mut hosts_with_tls: Vec<(String, &str)> = Vec::new();
+        let mut hosts_with_tls = HostsWithTls::new();
         for bound in servers {
             if merged.repeats_a_host(bound, &mut hosts_with_tls) {
                 continue;
@@ -52,19 +58,17 @@ impl<'s> Merged<'s> {
     }
 
     /// Whether a server with TLS settings, a redirect's included, lists a host that another one lists; it is skipped then.
-    fn repeats_a_host(&mut self, bound: &'s BoundServer, known: &mut Vec<(String, &'s str)>) -> bool {
+    fn repeats_a_host(&mut self, bound: &'s BoundServer, known: &mut HostsWithTls<'s>) -> bool {
         let server = bound.server();
         if server.tls.is_none() {
             return false;
         }
         let own = &bound.gateway.key.namespace;
         let hosts: Vec<_> = server.hosts.iter().map(|pattern| host::qualified(pattern, own)).collect();
-        let repeats =
-            hosts.iter().any(|name| known.iter().any(|(other, bind)| other == name && **bind == *server.bind));
+        let repeats = hosts.iter().any(|name| known.get(name).is_some_and(|bind| **bind == *server.bind));
         if repeats {
             self.dropped.push(bound);
         } else {
-            known.retain(|(other, _)| !hosts.contains(other));
             known.extend(hosts.into_iter().map(|name| (name, &*server.bind)));
         }
         repeats
@@ -102,10 +106,9 @@ impl<'s> Merged<'s> {
             Listener::NotHttp { by: by.clone(), dropped: dropped(others), istio_mutual: istio_mutual && open, open }
         };
         match (http.as_slice(), takes_all) {
-            ([slot], None) => Listener::Http {
-                servers: slot.servers.iter().map(|bound| (*bound).clone()).collect(),
-                dropped: dropped(&[]),
-            },
+            ([slot], None) => {
+                Listener::Http { servers: slot.servers.iter().copied().cloned().collect(), dropped: dropped(&[]) }
+            }
             // Two filter chains that match everything: Envoy refuses the listener.
             ([slot, ..], Some(tls)) => not_http(tls, &slot.servers, false),
             ([slot, other, ..], None) => not_http(other.servers[0], &slot.servers, false),

@@ -43,14 +43,14 @@ impl Delta<'_, '_> {
         let is_told = |lesser: &Finding| findings.iter().any(|finding| finding.site == lesser.site);
         let lesser = self.lesser.into_findings().filter(|lesser| !is_told(lesser));
         warnings.extend(lesser.map(|finding| Warning { code: finding.code, text: finding.message }));
-        warnings.extend(self.unknown.into_iter().map(|(why, affected)| Warning {
+        warnings.extend(self.unknown.into_iter().map(|(why, crowd)| Warning {
             code: rules::CANNOT_BE_PROVEN,
-            text: format!("{} InferenceService(s) can no longer be followed: {why}", affected.total()),
+            text: format!("{} InferenceService(s) can no longer be followed: {why}", crowd.affected().total()),
         }));
         // The reason first: it says what to grant or install, and a warning is cut after 120 characters.
-        warnings.extend(self.unread.into_iter().map(|(why, affected)| Warning {
+        warnings.extend(self.unread.into_iter().map(|(why, crowd)| Warning {
             code: rules::CANNOT_BE_PROVEN,
-            text: format!("{why}; so {} InferenceService(s) cannot be followed", affected.total()),
+            text: format!("{why}; so {} InferenceService(s) cannot be followed", crowd.affected().total()),
         }));
         warnings.extend(hazards.into_iter().map(|finding| Warning { code: finding.code, text: finding.message }));
         Judgement { verdict, findings, warnings, needs: std::collections::BTreeSet::new(), turned: self.turned }

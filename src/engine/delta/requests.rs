@@ -1,10 +1,11 @@
 //! Which requests are compared, and what each comparison means.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Delta;
 use crate::cohort::{Distinctions, divide};
-use crate::engine::stand_in::{stand_in, stand_ins};
+use crate::engine::stand_in::{alone, stand_in, stand_ins};
 use crate::engine::{SyntheticPolicy, Turned};
 use crate::finding::Affected;
 use crate::model::inference_service::Component;
@@ -55,17 +56,15 @@ impl Delta<'_, '_> {
         distinctions.add(self.after.view, &self.after.configuration);
         for cohort in divide(population, &distinctions, |subject| self.choices(subject)) {
             for compared in self.compare(&cohort.subject) {
-                self.record(&cohort.subject, &compared, &|affected| cohort.count_into(affected));
+                self.record(&cohort.subject, &compared, &|| cohort.affected());
             }
         }
         for namespace in self.settings.namespaces.clone() {
             if !population.shapes().any(|(_, namespaces)| namespaces.contains_key(&namespace)) {
                 let subject = stand_in(&namespace);
+                let itself = alone(&subject);
                 for compared in self.compare(&subject) {
-                    self.record(&subject, &compared, &|affected| {
-                        affected.synthetic = true;
-                        affected.add(&subject.namespace, []);
-                    });
+                    self.record(&subject, &compared, &|| itself.clone());
                 }
             }
         }
@@ -78,28 +77,25 @@ impl Delta<'_, '_> {
     /// Where nothing is deployed, one InferenceService a namespace stands in. Narrowing a gateway to some of them is a fair
     /// choice; a change that leaves none of those reached that were is refused.
     fn compare_stand_ins(&mut self) {
-        let mut by_kind: BTreeMap<RequestKind, Vec<(Subject, Compared)>> = BTreeMap::new();
+        let mut by_kind: BTreeMap<RequestKind, Vec<(Subject, Arc<Affected>, Compared)>> = BTreeMap::new();
         for subject in stand_ins(self.after.view, self.facts) {
+            let itself = alone(&subject);
             for compared in self.compare(&subject) {
-                by_kind.entry(compared.kind.clone()).or_default().push((subject.clone(), compared));
+                by_kind.entry(compared.kind.clone()).or_default().push((subject.clone(), itself.clone(), compared));
             }
         }
         for (_, all) in by_kind {
-            let reached_before = all.iter().filter(|(_, compared)| compared.before.end.is_reached()).count();
+            let reached_before = all.iter().filter(|(.., compared)| compared.before.end.is_reached()).count();
             let worse =
-                all.iter().filter(|(_, compared)| compared.before.end.is_reached() && compared.is_worse()).count();
+                all.iter().filter(|(.., compared)| compared.before.end.is_reached() && compared.is_worse()).count();
             let leaves_none = reached_before > 0 && worse == reached_before;
             let refuse = leaves_none && self.settings.synthetic == SyntheticPolicy::Deny;
-            for (subject, compared) in all.into_iter().filter(|(_, compared)| compared.is_worse()) {
-                let mark = |affected: &mut Affected| {
-                    affected.synthetic = true;
-                    affected.add(&subject.namespace, []);
-                };
+            for (subject, itself, compared) in all.into_iter().filter(|(.., compared)| compared.is_worse()) {
                 if refuse {
-                    self.record(&subject, &compared, &mark);
+                    self.record(&subject, &compared, &|| itself.clone());
                 } else if let End::Broken(found) = &compared.after.end {
                     let finding = rules::explain_break(self.after.view, &compared.after, found, self.facts);
-                    self.lesser.add_for(finding, &compared.kind, mark);
+                    self.lesser.add_for(finding, &compared.kind, itself);
                 }
             }
         }
@@ -125,12 +121,11 @@ impl Delta<'_, '_> {
     }
 
     /// Notes what a comparison means for those who share it.
-    fn record(&mut self, subject: &Subject, compared: &Compared, count: &dyn Fn(&mut Affected)) {
+    fn record(&mut self, subject: &Subject, compared: &Compared, cohort: &dyn Fn() -> Arc<Affected>) {
         let Compared { kind, before, after } = compared;
         if before.end.is_reached() != after.end.is_reached() && !matches!(after.end, End::Unknown { .. } | End::NotMade)
         {
-            let mut affected = Affected::default();
-            count(&mut affected);
+            let affected = cohort();
             self.turned.push(Turned {
                 subject: subject.clone(),
                 kind: kind.clone(),
@@ -154,23 +149,23 @@ impl Delta<'_, '_> {
                     RequestKind::Local | RequestKind::External | RequestKind::Readiness => true,
                 };
                 if decides {
-                    self.broken.add_for(finding, kind, count);
+                    self.broken.add_for(finding, kind, cohort());
                 } else {
-                    self.lesser.add_for(rules::direct_callers(finding), kind, count);
+                    self.lesser.add_for(rules::direct_callers(finding), kind, cohort());
                 }
             }
             End::Broken(found) if *kind != RequestKind::Direct && !matches!(found.cause, Cause::Refused { .. }) => {
                 let is_known = matches!(before.end, End::Broken(_));
                 if is_known {
                     let finding = rules::explain_break(self.after.view, after, found, self.facts);
-                    self.still_broken.add_for(finding, kind, count);
+                    self.still_broken.add_for(finding, kind, cohort());
                 }
             }
             End::Unknown { hop, why } if *kind != RequestKind::Direct => {
                 if let Some(reason) = self.after.view.reason_unread(why) {
-                    count(self.unread.entry(reason).or_default());
+                    self.unread.entry(reason).or_default().add(cohort());
                 } else if before.end.is_reached() {
-                    count(self.unknown.entry(format!("{hop}: {why}")).or_default());
+                    self.unknown.entry(format!("{hop}: {why}")).or_default().add(cohort());
                 }
             }
             _ => {}

@@ -1,7 +1,5 @@
 //! PL602.
 
-use std::collections::BTreeSet;
-
 use super::Place;
 use crate::data_plane::listener::{BoundServer, Listener};
 use crate::finding::Finding;
@@ -63,12 +61,11 @@ declare_rule! {
 }
 
 pub(super) fn dropped(place: &Place<'_>) -> Vec<Finding> {
-    let ports: BTreeSet<u16> = place.on_pods.servers().iter().map(|bound| bound.port).collect();
     let mut findings = Vec::new();
-    for port in ports {
+    for port in place.on_pods.ports() {
         let (winner, dropped) = match place.on_pods.listener(port) {
             Listener::Closed => continue,
-            Listener::Http { servers, dropped } => (servers.into_iter().next(), dropped),
+            Listener::Http { servers, dropped } => (servers.first().cloned(), dropped),
             Listener::NotHttp { by, dropped, .. } => (Some(by), dropped),
         };
         let Some(winner) = winner else { continue };

@@ -1,7 +1,5 @@
 //! PL603.
 
-use std::collections::BTreeSet;
-
 use super::Place;
 use crate::data_plane::host;
 use crate::data_plane::listener::{BoundServer, Listener};
@@ -64,9 +62,8 @@ declare_rule! {
 }
 
 pub(super) fn neighbours(place: &Place<'_>) -> Vec<Finding> {
-    let ports: BTreeSet<u16> = place.on_pods.servers().iter().map(|bound| bound.port).collect();
     let mut findings = Vec::new();
-    for port in ports {
+    for port in place.on_pods.ports() {
         let Listener::Http { servers, .. } = place.on_pods.listener(port) else { continue };
         for redirecting in servers.iter().filter(|bound| bound.server().redirects()) {
             let neighbour = servers.iter().find(|bound| {

@@ -136,7 +136,7 @@ fn affected(after: &Walker<'_, '_>, old: &IstioConfig, new: &IstioConfig) -> Aff
             }
         }
     }
-    affected.namespaces.retain(|_, (count, _)| *count > 0);
+    Arc::make_mut(&mut affected.namespaces).retain(|_, (count, _)| *count > 0);
     affected
 }
 
