@@ -235,11 +235,14 @@ fn widened(pattern: &str, own: &str) -> String {
     }
 }
 
+/// How many of a namespace, and the first few names.
+pub type Counted = (usize, Vec<Arc<str>>);
+
 /// The InferenceServices whose requests a finding cuts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Affected {
     /// How many in each namespace, with the first few names; shared, since many findings may concern the same crowd.
-    pub namespaces: Arc<BTreeMap<Arc<str>, (usize, Vec<Arc<str>>)>>,
+    pub namespaces: Arc<BTreeMap<Arc<str>, Counted>>,
     /// The kinds of requests, by name: `local`, `external`, `direct`, `readiness`.
     pub requests: BTreeSet<&'static str>,
     /// Whether they are stand-ins in a cluster that has no InferenceService yet.

@@ -51,7 +51,7 @@ fn ends(view: &View<'_>, snapshot: &Snapshot) -> BTreeMap<(String, RequestKind),
 fn turned(judgement: &Judgement) -> BTreeSet<(String, RequestKind, bool)> {
     let mut requests = BTreeSet::new();
     for turned in &judgement.turned {
-        for (namespace, (count, names)) in &turned.affected.namespaces {
+        for (namespace, (count, names)) in turned.affected.namespaces.iter() {
             assert_eq!(*count, names.len(), "few enough to name them all");
             requests
                 .extend(names.iter().map(|name| (format!("{namespace}/{name}"), turned.kind.clone(), turned.reached)));

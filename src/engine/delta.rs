@@ -82,13 +82,13 @@ impl Findings {
     pub(super) fn into_findings(self) -> impl Iterator<Item = Finding> {
         let mut known: Vec<(Crowd, Affected)> = Vec::new();
         self.0.into_values().map(move |Gathered { mut finding, crowd, requests }| {
-            let mut everybody = match known.iter().find(|(other, _)| other.is_same(&crowd)) {
-                Some((_, affected)) => affected.clone(),
-                None => {
-                    let affected = crowd.affected();
-                    known.push((crowd, affected.clone()));
-                    affected
-                }
+            let same = known.iter().find(|(other, _)| other.is_same(&crowd));
+            let mut everybody = if let Some((_, affected)) = same {
+                affected.clone()
+            } else {
+                let affected = crowd.affected();
+                known.push((crowd, affected.clone()));
+                affected
             };
             everybody.requests.extend(requests);
             finding.concern(everybody);

@@ -77,7 +77,7 @@ impl View<'_> {
     fn changes(&self, place: &Place, numbers: &[u16]) -> bool {
         self.overlay.iter().any(|(key, object)| {
             let read = self.base.as_read(key);
-            let is_there = |object: &Option<&Object>| match object {
+            let is_there = |object: Option<&Object>| match object {
                 Some(Object::IstioGateway(gateway)) => {
                     is_on(gateway, &place.labels)
                         && gateway.servers.iter().any(|server| numbers.contains(&server.number))
@@ -86,7 +86,7 @@ impl View<'_> {
             };
             match key.kind {
                 Kind::Service if key.namespace == place.namespace => read != object.as_ref(),
-                Kind::IstioGateway if [read, object.as_ref()].iter().any(is_there) => read != object.as_ref(),
+                Kind::IstioGateway if [read, object.as_ref()].into_iter().any(is_there) => read != object.as_ref(),
                 _ => false,
             }
         })
