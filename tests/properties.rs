@@ -1,5 +1,13 @@
 //! What holds for every small cluster and every change of it.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
+#![allow(
+    clippy::match_bool,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    reason = "tables, not interfaces"
+)]
+
 #[path = "support/change.rs"]
 mod change;
 #[path = "support/cluster.rs"]
@@ -11,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cluster::read;
 use layout::{Layout, layout};
-use plumbline::engine::{Change, JudgeSettings, Judgement, Verdict, judge, walks_of};
+use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, Verdict, judge, walks_of};
 use plumbline::model::version::Release;
 use plumbline::view::{Snapshot, View};
 use plumbline::walk::{End, RequestKind};
@@ -82,7 +90,7 @@ proptest! {
         let keys: Vec<_> = cluster.objects.keys().collect();
         let key = (*place.get(&keys)).clone();
         let object = Some(read(&cluster.objects[&key]).1);
-        let change = Change { before: object.clone(), after: object, actor: Default::default(), key };
+        let change = Change { before: object.clone(), after: object, actor: Actor::default(), key };
         let judgement = judge(&snapshot, &change, &settings());
         prop_assert_eq!(judgement.verdict, Verdict::Allow);
         prop_assert!(judgement.findings.is_empty() && judgement.turned.is_empty());

@@ -1,5 +1,13 @@
 //! Distributions and healthy layouts: what is found in each, and what changes of each are admitted.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
+#![allow(
+    clippy::match_bool,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    reason = "tables, not interfaces"
+)]
+
 #[path = "support/change.rs"]
 mod change;
 #[path = "support/cluster.rs"]
@@ -27,7 +35,7 @@ fn stock() -> Cluster {
 fn found(cluster: &Cluster, settings: &JudgeSettings) -> Vec<String> {
     let findings = inspect(&cluster.snapshot(), settings).findings;
     let told = findings.iter().filter(|finding| finding.severity != Severity::Note).map(|finding| {
-        let hop = finding.hop.map(|hop| hop.label()).unwrap_or_default();
+        let hop = finding.hop.map(plumbline::walk::Hop::label).unwrap_or_default();
         format!("{:?} {} {hop}", finding.severity, finding.reason).trim_end().to_owned()
     });
     let told: std::collections::BTreeSet<_> = told.collect();
