@@ -64,9 +64,7 @@ impl Written {
     fn manifest(self) -> Value {
         match self {
             Self::GatewayNarrowed => {
-                let team = cluster::team(0);
-                let hosts = ["", ".svc", ".svc.cluster.local"].map(|suffix| format!("*.{team}{suffix}"));
-                cluster::local_gateway(&json!(hosts))
+                cluster::local_gateway(&json!(cluster::hosts_of(&cluster::team(0))))
             }
             Self::ConfigReformatted => {
                 let text = cluster::ingress_config().replace(',', ",\n    ").replace("\":", "\" : ");

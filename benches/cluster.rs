@@ -35,6 +35,8 @@ pub(crate) enum Variant {
     GatewaysElsewhere,
     /// Each InferenceService carries a label that no other has, as releases of Helm and Argo CD do.
     OwnLabels,
+    /// As plain, and the local Gateway is open to the hosts of each namespace by name.
+    HostsByName,
     /// As plain, and `config-istio` chooses the local gateway by a label that every other InferenceService has.
     Selecting,
 }
@@ -48,7 +50,7 @@ impl Cluster {
             knative_config("config-istio", self.gateway_lists()),
             knative_config("config-domain", json!({"example.com": ""})),
             knative_serving(json!({})),
-            local_gateway(&json!(["*"])),
+            local_gateway(&self.local_hosts()),
             shipped_gateway("knative-ingress-gateway", 80, &json!(["*"])),
             local_service(&json!({"istio": GATEWAY_PODS})),
             ingress_service(),
@@ -68,7 +70,18 @@ impl Cluster {
 
     /// How many namespaces hold InferenceServices.
     pub(crate) fn namespaces(self) -> usize {
-        MOST_NAMESPACES.min(self.inference_services.div_ceil(2))
+        match self.inference_services {
+            0 => MOST_NAMESPACES,
+            some => MOST_NAMESPACES.min(some.div_ceil(2)),
+        }
+    }
+
+    fn local_hosts(self) -> Value {
+        if self.variant != Variant::HostsByName {
+            return json!(["*"]);
+        }
+        let hosts = (0..self.namespaces()).flat_map(|index| hosts_of(&team(index)));
+        hosts.collect::<Vec<String>>().into()
     }
 
     fn gateway_lists(self) -> Value {
@@ -212,6 +225,11 @@ pub(crate) fn local_service(selector: &Value) -> Value {
             {"name": "https", "port": 443, "targetPort": 8444},
         ]},
     })
+}
+
+/// The cluster-local hosts of a namespace.
+pub(crate) fn hosts_of(namespace: &str) -> [String; 3] {
+    ["", ".svc", ".svc.cluster.local"].map(|suffix| format!("*.{namespace}{suffix}"))
 }
 
 /// The namespace of a team, by its number.

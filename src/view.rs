@@ -11,6 +11,7 @@ mod snapshot;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 pub use gateways::PlacedServer;
@@ -97,7 +98,7 @@ pub struct View<'a> {
     replaced: BTreeMap<ObjectKey, Option<Object>>,
     needs: RefCell<BTreeSet<Need>>,
     /// Listeners that the objects laid over the cluster make different.
-    listeners: Listeners,
+    listeners: Rc<Listeners>,
 }
 
 impl<'a> View<'a> {
@@ -109,7 +110,7 @@ impl<'a> View<'a> {
             overlay: BTreeMap::new(),
             replaced: BTreeMap::new(),
             needs: RefCell::default(),
-            listeners: Listeners::default(),
+            listeners: Rc::default(),
         }
     }
 
@@ -122,7 +123,7 @@ impl<'a> View<'a> {
         if let Some(old) = self.overlay.insert(key.clone(), object) {
             self.replaced.insert(key, old);
         }
-        self.listeners = Listeners::default();
+        self.listeners = Rc::default();
         self
     }
 
@@ -130,7 +131,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn fork(&self) -> View<'a> {
         let (overlay, replaced) = (self.overlay.clone(), self.replaced.clone());
-        View { base: self.base, overlay, replaced, needs: RefCell::default(), listeners: Listeners::default() }
+        View { base: self.base, overlay, replaced, needs: RefCell::default(), listeners: self.listeners.clone() }
     }
 
     /// What was asked so far.

@@ -59,6 +59,21 @@ pub enum Listener {
     },
 }
 
+impl Listener {
+    /// Whether this is the very listener that was worked out before, so that nothing of it can differ.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Closed, Self::Closed) => true,
+            (Self::Http { servers, .. }, Self::Http { servers: others, .. }) => Arc::ptr_eq(servers, others),
+            (Self::NotHttp { by, dropped, .. }, Self::NotHttp { by: opener, dropped: others, .. }) => {
+                Arc::ptr_eq(&by.gateway, &opener.gateway) && Arc::ptr_eq(dropped, others)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The Gateways on some pods, and how the Services in front of these translate their ports.
 #[derive(Clone, Debug)]
 pub struct GatewayPods<'v> {
@@ -102,8 +117,7 @@ impl<'v> GatewayPods<'v> {
     /// What stands on a port.
     #[must_use]
     pub fn listener(&self, port: u16) -> Listener {
-        let translated = self.translations.iter().filter(|it| it.port == port).map(|it| it.number);
-        let numbers: Vec<u16> = translated.chain(self.translation(port).is_none().then_some(port)).collect();
+        let numbers = self.numbers_of(port);
         let place = Place {
             namespace: self.namespace.clone(),
             labels: self.labels.clone(),
@@ -113,17 +127,29 @@ impl<'v> GatewayPods<'v> {
         self.view.listener(place, &numbers, || Merged::of(self.servers_numbered(&numbers).iter()).listener())
     }
 
-    /// Every server, whatever istiod makes of it.
+    /// Every server that means a port, whatever istiod makes of it.
     #[must_use]
-    pub fn servers(&self) -> Vec<BoundServer> {
-        let numbers: Vec<u16> = self.view.server_numbers_on(&self.labels).into_iter().collect();
-        self.servers_numbered(&numbers)
+    pub fn servers_at(&self, port: u16) -> Vec<BoundServer> {
+        self.servers_numbered(&self.numbers_of(port))
+    }
+
+    /// The numbers that mean a port.
+    fn numbers_of(&self, port: u16) -> Vec<u16> {
+        let translated = self.translations.iter().filter(|it| it.port == port).map(|it| it.number);
+        translated.chain(self.translation(port).is_none().then_some(port)).collect()
     }
 
     fn servers_numbered(&self, numbers: &[u16]) -> Vec<BoundServer> {
         let placed = self.view.servers_on(&self.labels, numbers).into_iter();
         let placed = placed.filter(|placed| self.is_in_scope(placed.gateway));
         placed.map(|placed| self.bound(placed.gateway, placed.index, placed.number)).collect()
+    }
+
+    /// The numbers of servers that a Service translates, each with the port on the pods.
+    pub fn translations(&self) -> impl Iterator<Item = (u16, u16, &'v Arc<Service>)> {
+        let numbers = self.view.server_numbers_on(&self.labels);
+        let translations = self.translations.clone().into_iter().filter(move |it| numbers.contains(&it.number));
+        translations.map(|translation| (translation.number, translation.port, translation.by))
     }
 
     /// A Gateway, where it is on the pods.

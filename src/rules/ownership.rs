@@ -28,10 +28,16 @@ use crate::walk::Walker;
 pub fn conditions(walker: &Walker<'_, '_>) -> Vec<Finding> {
     let view = walker.view.fork();
     let walker = &Walker { view: &view, ..*walker };
+    let mut findings = misleading(walker);
+    findings.extend(super::ambiguities(walker, None));
+    findings
+}
+
+/// What is written and does not do what it says.
+fn misleading(walker: &Walker<'_, '_>) -> Vec<Finding> {
     let mut findings = overrides::without_effect(walker);
     findings.extend(entry_service::elsewhere(walker));
     findings.extend(look_alike::keys(walker));
-    findings.extend(super::ambiguities(walker));
     findings
 }
 
@@ -43,10 +49,13 @@ pub fn consequences(before: &Walker<'_, '_>, after: &Walker<'_, '_>, changed: &O
     let forked = &Walker { view: &view, ..*after };
     let mut findings: Vec<Finding> = operator_edit::undone(before, forked, changed).into_iter().collect();
     findings.extend(not_moved::services(before, forked));
-    let known = conditions(before);
+    let view = before.view.fork();
+    let before = &Walker { view: &view, ..*before };
+    let known = misleading(before);
     let is_new = |finding: &Finding| {
         !known.iter().any(|old| (old.code, &old.site, &old.message) == (finding.code, &finding.site, &finding.message))
     };
-    findings.extend(conditions(forked).into_iter().filter(is_new));
+    findings.extend(misleading(forked).into_iter().filter(is_new));
+    findings.extend(super::ambiguities(forked, Some(before)));
     findings
 }

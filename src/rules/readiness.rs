@@ -173,7 +173,7 @@ fn behind_service(case: &Case<'_>, wanted: &str) -> Option<ObjectKey> {
     let Endpoints::Pods { pods, .. } = connect(case.view(), &service, 80, Caller::Client) else { return None };
     let (pods, port) = pods.first()?;
     let on_pods = case.gateways_on(pods)?;
-    let here = on_pods.servers().into_iter().filter(|bound| bound.port == *port);
+    let here = on_pods.servers_at(*port).into_iter();
     let nearest = here.min_by_key(|bound| super::suggest::distance(&bound.gateway.key.name, wanted))?;
     Some(nearest.gateway.key.clone())
 }

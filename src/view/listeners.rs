@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::View;
 use super::gateways::is_on;
 use crate::data_plane::listener::Listener;
-use crate::model::{Labels, Object};
-use crate::object::Kind;
+use crate::model::{Labels, Object, selects};
 
 /// How many are kept: the ports of a few gateways. Rollouts make new sets of labels, whose predecessors nobody asks for again.
 const KEPT: usize = 64;
@@ -75,20 +74,21 @@ impl View<'_> {
 
     /// Whether an object laid over the cluster makes a listener different.
     fn changes(&self, place: &Place, numbers: &[u16]) -> bool {
+        let takes_part = |object: &Object| match object {
+            Object::IstioGateway(gateway) => {
+                is_on(gateway, &place.labels) && gateway.servers.iter().any(|server| numbers.contains(&server.number))
+            }
+            Object::Service(service) => {
+                service.key.namespace == place.namespace
+                    && service.selects_pods()
+                    && selects(&service.selector, &place.labels)
+                    && !service.disables_port_translation()
+            }
+            _ => false,
+        };
         self.overlay.iter().any(|(key, object)| {
             let read = self.base.as_read(key);
-            let is_there = |object: Option<&Object>| match object {
-                Some(Object::IstioGateway(gateway)) => {
-                    is_on(gateway, &place.labels)
-                        && gateway.servers.iter().any(|server| numbers.contains(&server.number))
-                }
-                _ => false,
-            };
-            match key.kind {
-                Kind::Service if key.namespace == place.namespace => read != object.as_ref(),
-                Kind::IstioGateway if [read, object.as_ref()].into_iter().any(is_there) => read != object.as_ref(),
-                _ => false,
-            }
+            [read, object.as_ref()].into_iter().flatten().any(takes_part) && read != object.as_ref()
         })
     }
 }

@@ -1,6 +1,6 @@
 //! PL602.
 
-use super::Place;
+use super::{Place, explain_new, identity};
 use crate::data_plane::listener::{BoundServer, Listener};
 use crate::finding::Finding;
 use crate::model::istio_gateway::IstioGateway;
@@ -60,18 +60,25 @@ declare_rule! {
     }
 }
 
-pub(super) fn dropped(place: &Place<'_>) -> Vec<Finding> {
+pub(super) fn dropped(place: &Place<'_>, was: Option<&Place<'_>>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for port in place.on_pods.ports() {
-        let (winner, dropped) = match place.on_pods.listener(port) {
-            Listener::Closed => continue,
-            Listener::Http { servers, dropped } => (servers.first().cloned(), dropped),
-            Listener::NotHttp { by, dropped, .. } => (Some(by), dropped),
-        };
-        let Some(winner) = winner else { continue };
-        findings.extend(dropped.iter().map(|loser| finding(place, port, &winner, loser)));
+    for (port, now, before) in place.changed_listeners(was) {
+        let pair = |(winner, loser): &(BoundServer, BoundServer)| (identity(winner), identity(loser));
+        findings.extend(explain_new(losers(&now), losers(&before), pair, |(winner, loser)| {
+            finding(place, port, winner, loser)
+        }));
     }
     findings
+}
+
+/// The servers that a listener does without, each with the one that holds it.
+fn losers(listener: &Listener) -> Vec<(BoundServer, BoundServer)> {
+    let (winner, dropped) = match listener {
+        Listener::Closed => return Vec::new(),
+        Listener::Http { servers, dropped } => (servers.first(), dropped),
+        Listener::NotHttp { by, dropped, .. } => (Some(by), dropped),
+    };
+    winner.into_iter().flat_map(|winner| dropped.iter().map(|loser| (winner.clone(), loser.clone()))).collect()
 }
 
 fn finding(place: &Place<'_>, port: u16, winner: &BoundServer, loser: &BoundServer) -> Finding {

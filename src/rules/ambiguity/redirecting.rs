@@ -1,6 +1,8 @@
 //! PL603.
 
-use super::Place;
+use std::collections::BTreeMap;
+
+use super::{Place, explain_new, identity};
 use crate::data_plane::host;
 use crate::data_plane::listener::{BoundServer, Listener};
 use crate::finding::Finding;
@@ -61,30 +63,71 @@ declare_rule! {
     }
 }
 
-pub(super) fn neighbours(place: &Place<'_>) -> Vec<Finding> {
+pub(super) fn neighbours(place: &Place<'_>, was: Option<&Place<'_>>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for port in place.on_pods.ports() {
-        let Listener::Http { servers, .. } = place.on_pods.listener(port) else { continue };
-        for redirecting in servers.iter().filter(|bound| bound.server().redirects()) {
-            let neighbour = servers.iter().find(|bound| {
-                bound.gateway.key != redirecting.gateway.key
-                    && !bound.server().redirects()
-                    && overlap(bound, redirecting)
-            });
-            findings.extend(neighbour.map(|neighbour| finding(place, port, redirecting, neighbour)));
-        }
+    for (port, now, before) in place.changed_listeners(was) {
+        let pair = |(redirecting, neighbour): &(BoundServer, BoundServer)| (identity(redirecting), identity(neighbour));
+        findings.extend(explain_new(pairs(&now), pairs(&before), pair, |(redirecting, neighbour)| {
+            finding(place, port, redirecting, neighbour)
+        }));
     }
     findings
 }
 
-/// Whether a host of one server covers a host of the other.
-fn overlap(a: &BoundServer, b: &BoundServer) -> bool {
-    let patterns = |bound: &BoundServer| -> Vec<String> {
-        let own = &bound.gateway.key.namespace;
-        bound.server().hosts.iter().map(|pattern| host::split(pattern, own).1.to_owned()).collect()
-    };
-    let (left, right) = (patterns(a), patterns(b));
-    left.iter().any(|left| right.iter().any(|right| host::matches(left, right) || host::matches(right, left)))
+/// Each redirecting server of a listener with the first other one that serves a host of it.
+fn pairs(listener: &Listener) -> Vec<(BoundServer, BoundServer)> {
+    let Listener::Http { servers, .. } = listener else { return Vec::new() };
+    let (redirecting, serving): (Vec<_>, Vec<_>) = servers.iter().partition(|bound| bound.server().redirects());
+    let serving = Serving::of(&serving);
+    let paired = redirecting.into_iter().filter_map(|bound| Some((bound.clone(), serving.neighbour(bound)?.clone())));
+    paired.collect()
+}
+
+/// The hosts of servers that do not redirect: those that name one host, and those with wildcards, which are few.
+#[derive(Default)]
+struct Serving<'s> {
+    exact: BTreeMap<&'s str, Vec<(usize, &'s BoundServer)>>,
+    wildcards: Vec<(&'s str, usize, &'s BoundServer)>,
+}
+
+impl<'s> Serving<'s> {
+    fn of(servers: &[&'s BoundServer]) -> Self {
+        let mut serving = Self::default();
+        for (place, bound) in servers.iter().enumerate() {
+            for pattern in patterns(bound) {
+                if pattern.starts_with('*') {
+                    serving.wildcards.push((pattern, place, bound));
+                } else {
+                    serving.exact.entry(pattern).or_default().push((place, bound));
+                }
+            }
+        }
+        serving
+    }
+
+    /// The first server of another Gateway of which a host covers one of these, or is covered by it.
+    fn neighbour(&self, redirecting: &BoundServer) -> Option<&'s BoundServer> {
+        let mut found: Vec<(usize, &'s BoundServer)> = Vec::new();
+        for own in patterns(redirecting) {
+            let overlaps = |other: &str| host::matches(own, other) || host::matches(other, own);
+            found.extend(
+                self.wildcards.iter().filter(|(other, ..)| overlaps(other)).map(|(_, place, bound)| (*place, *bound)),
+            );
+            if own.starts_with('*') {
+                found.extend(self.exact.iter().filter(|(other, _)| overlaps(other)).flat_map(|(_, servers)| servers));
+            } else {
+                found.extend(self.exact.get(own).into_iter().flatten());
+            }
+        }
+        let others = found.into_iter().filter(|(_, bound)| bound.gateway.key != redirecting.gateway.key);
+        others.min_by_key(|(place, _)| *place).map(|(_, bound)| bound)
+    }
+}
+
+/// The hosts of a server, whoever may bind to them.
+fn patterns(bound: &BoundServer) -> impl Iterator<Item = &str> {
+    let own = &bound.gateway.key.namespace;
+    bound.server().hosts.iter().map(move |pattern| host::split(pattern, own).1)
 }
 
 fn finding(place: &Place<'_>, port: u16, redirecting: &BoundServer, neighbour: &BoundServer) -> Finding {

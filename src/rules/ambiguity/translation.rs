@@ -1,11 +1,9 @@
 //! PL601.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Place;
+use super::{Place, explain_new};
 use crate::finding::Finding;
-use crate::model::selects;
 use crate::model::service::{NO_PORT_TRANSLATION_LABEL, Service};
 use crate::object::FieldPath;
 use crate::rules::case::{Explanation, object};
@@ -64,28 +62,30 @@ declare_rule! {
     }
 }
 
-pub(super) fn conflicts(place: &Place<'_>) -> Vec<Finding> {
-    let Some(services) = place.walker.view.services_in(&place.pods.namespace).present() else { return Vec::new() };
-    let translating = services.into_iter().filter(|service| {
-        service.selects_pods() && selects(&service.selector, &place.pods.labels) && !service.disables_port_translation()
-    });
-    let translating: Vec<Arc<Service>> = translating.collect();
-    let mut seen = BTreeSet::new();
-    let mut findings = Vec::new();
-    for bound in place.on_pods.servers() {
-        let (number, Some(winner)) = (bound.server().number, &bound.translated_by) else { continue };
-        for other in translating.iter().filter(|other| other.key != winner.key) {
-            let target = other.tcp_port(number).and_then(|(_, port)| place.pods.target_of(port));
-            let Some(target) = target.filter(|target| *target != bound.port) else { continue };
-            if seen.insert((number, other.key.clone())) {
-                findings.push(finding(place, number, (winner, bound.port), (other, target)));
-            }
-        }
-    }
-    findings
+/// A number that a Service translates to a port, and another Service to another one.
+type Conflict<'a> = (u16, (&'a Arc<Service>, u16), (&'a Arc<Service>, u16));
+
+pub(super) fn conflicts(place: &Place<'_>, was: Option<&Place<'_>>) -> Vec<Finding> {
+    let identity = |(number, winner, other): &Conflict<'_>| (*number, Arc::as_ptr(winner.0), Arc::as_ptr(other.0));
+    let before = was.map(all).unwrap_or_default();
+    explain_new(all(place), before, identity, |(number, winner, other)| finding(place, *number, *winner, *other))
 }
 
-fn finding(place: &Place<'_>, number: u16, winner: (&Service, u16), other: (&Service, u16)) -> Finding {
+fn all<'a>(place: &'a Place<'_>) -> Vec<Conflict<'a>> {
+    let mut translating = place.walker.view.services_on(&place.pods).present().unwrap_or_default();
+    translating.retain(|service| !service.disables_port_translation());
+    let mut conflicts = Vec::new();
+    for (number, port, winner) in place.on_pods.translations() {
+        for other in translating.iter().filter(|other| other.key != winner.key) {
+            let target = other.tcp_port(number).and_then(|(_, port)| place.pods.target_of(port));
+            let target = target.filter(|target| *target != port);
+            conflicts.extend(target.map(|target| (number, (winner, port), (*other, target))));
+        }
+    }
+    conflicts
+}
+
+fn finding(place: &Place<'_>, number: u16, winner: (&Arc<Service>, u16), other: (&Arc<Service>, u16)) -> Finding {
     let message = format!(
         "{} and {} both translate port {number} of the same gateway pods, to {} and {}: the older one decides",
         object(&winner.0.key),
