@@ -4,20 +4,21 @@
 //! selector reads their labels. Hosts that do so are few and known, so that a thousand services in a hundred namespaces
 //! usually cost one walk.
 
+mod distinctions;
+
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+
+pub use distinctions::{Consulted, Distinctions, Said};
 
 use crate::finding::Affected;
 use crate::model::Labels;
 use crate::model::inference_service::Shape;
-use crate::model::istio_gateway::IstioGateway;
-use crate::model::names::GatewayRef;
 use crate::population::{Names, Population};
-use crate::view::{Lookup, View, parts_of_host};
-use crate::walk::{Configuration, Subject};
+use crate::walk::Subject;
 
 /// InferenceServices whose requests go the same way.
 #[derive(Debug)]
@@ -40,14 +41,14 @@ enum Members<'p> {
 /// Those of a shape whom a host may name.
 #[derive(Debug, Default)]
 struct ToldApart<'p> {
-    namespaces: BTreeSet<&'p str>,
+    namespaces: BTreeMap<&'p str, Said<'p>>,
     names: Vec<&'p str>,
 }
 
 impl<'p> ToldApart<'p> {
-    /// A namespace, where it is told apart from others.
-    fn place(&self, namespace: &str) -> &'p str {
-        self.namespaces.get(namespace).copied().unwrap_or_default()
+    /// What is said of a namespace.
+    fn said_of(&self, namespace: &str) -> Said<'p> {
+        self.namespaces.get(namespace).copied().unwrap_or(Said::NOTHING)
     }
 
     /// Counts those of a namespace who are not told apart by their own name.
@@ -79,7 +80,7 @@ impl<'p> Cohort<'p> {
             match members {
                 Members::Rest(namespaces, told_apart) => {
                     for (namespace, names) in *namespaces {
-                        if !told_apart.namespaces.contains(&**namespace) {
+                        if !told_apart.namespaces.contains_key(&**namespace) {
                             told_apart.count_others(namespace, names, &mut affected);
                         }
                     }
@@ -94,123 +95,27 @@ impl<'p> Cohort<'p> {
     }
 }
 
-/// Labels that KServe and Knative give to a service, each with a name of its own in it.
-const NAMING_LABELS: [&str; 4] = [
-    "serving.kserve.io/inferenceservice",
-    "serving.knative.dev/route",
-    "serving.knative.dev/routeNamespace",
-    "serving.knative.dev/service",
-];
-
-/// What tells InferenceServices apart, in the views of one verdict.
-#[derive(Debug, Default)]
-pub struct Distinctions {
-    /// The DNS labels of every host that a walk may consult, and their parts between dashes; names that something selects by.
-    tokens: BTreeSet<String>,
-    /// Whether a gateway or destination is named relative to the InferenceService's namespace.
-    by_namespace: bool,
-    /// Whether a gateway list or a domain selects by label.
-    by_labels: bool,
-}
-
-impl Distinctions {
-    /// Adds what one view tells apart.
-    pub fn add(&mut self, view: &View<'_>, configuration: &Configuration) {
-        let mut named: BTreeSet<GatewayRef> = BTreeSet::new();
-        if let Some(kserve) = configuration.kserve() {
-            for gateway in [&kserve.local_gateway.value, &kserve.ingress_gateway.value] {
-                self.by_namespace |= gateway.starts_with("./") || !gateway.contains(['/', '.']);
-                named.insert(GatewayRef::resolve(gateway, ""));
-            }
-            self.by_namespace |= !kserve.knative_local_gateway_service.value.contains('.');
-        }
-        if let Some(istio) = configuration.istio() {
-            for selector in istio.local.iter().chain(&istio.external).filter_map(|entry| entry.selector.as_ref()) {
-                for (label, value) in &selector.match_labels {
-                    self.add_label(label, [value]);
-                }
-                for requirement in &selector.match_expressions {
-                    self.add_label(&requirement.key, &requirement.values);
-                }
-            }
-            named.extend(istio.local.iter().chain(&istio.external).map(|entry| entry.gateway.clone()));
-        }
-        if let Lookup::Present(domain) = &configuration.domain {
-            for (label, value) in domain.domains.iter().flat_map(|(_, selector)| selector) {
-                self.add_label(label, [value]);
-            }
-        }
-        for reference in named {
-            if let Lookup::Present(gateway) = view.gateway(&reference.namespace, &reference.name) {
-                self.add_hosts(&gateway);
-            }
-        }
-        let template = configuration.network.as_ref().present().and_then(|network| network.domain_template.as_ref());
-        let hosts_hold_names = template.is_none_or(|template| template.fields().any(|field| field == "Name"));
-        for host in view.redirected_hosts(hosts_hold_names) {
-            self.add_host(&host);
-        }
-        for service in view.load_balancers() {
-            if let Some(names) = service.public_names() {
-                self.add_host(names);
-            }
-        }
-    }
-
-    /// Adds a label that something selects by, and the values that it looks for.
-    fn add_label<'l>(&mut self, label: &str, values: impl IntoIterator<Item = &'l Arc<str>>) {
-        if NAMING_LABELS.contains(&label) {
-            values.into_iter().for_each(|value| self.add_host(value));
-        } else {
-            self.by_labels = true;
-        }
-    }
-
-    fn add_hosts(&mut self, gateway: &IstioGateway) {
-        for host in gateway.servers.iter().flat_map(|server| &server.hosts) {
-            self.add_host(host);
-        }
-    }
-
-    fn add_host(&mut self, host: &str) {
-        self.tokens.extend(parts_of_host(host).map(str::to_owned));
-    }
-
-    /// The namespaces that are told apart.
-    fn namespaces_of<'p>(&'p self, namespaces: &'p BTreeMap<Arc<str>, Names>) -> BTreeSet<&'p str> {
-        if self.by_namespace {
-            return namespaces.keys().map(AsRef::as_ref).collect();
-        }
-        self.tokens.iter().map(String::as_str).filter(|token| namespaces.contains_key(*token)).collect()
-    }
-}
-
 /// What the configurations make of an InferenceService's labels: equal choices mean equal requests.
 type Choice = Vec<String>;
 
 /// Divides the population into cohorts.
 pub fn divide<'p>(
     population: &'p Population,
-    distinctions: &'p Distinctions,
+    distinctions: &'p Distinctions<'p>,
     choose: impl Fn(&Subject) -> Choice,
 ) -> Vec<Cohort<'p>> {
     let mut cohorts = Vec::new();
-    let names: Vec<&str> =
-        distinctions.tokens.iter().map(String::as_str).filter(|token| population.has_name(token)).collect();
+    let names: Vec<&str> = distinctions.words().filter(|word| population.has_name(word)).collect();
     for (shape, namespaces) in population.shapes() {
-        let told_apart =
-            Rc::new(ToldApart { namespaces: distinctions.namespaces_of(namespaces), names: names.clone() });
+        let told_apart = ToldApart { namespaces: distinctions.told_apart(namespaces), names: names.clone() };
+        let told_apart = Rc::new(told_apart);
         if distinctions.by_labels {
             divide_by_labels(shape, namespaces, &told_apart, &choose, &mut cohorts);
         } else {
-            let others = namespaces.iter().filter(|(namespace, _)| !told_apart.namespaces.contains(&***namespace));
+            let others = namespaces.iter().filter(|(namespace, _)| !told_apart.namespaces.contains_key(&***namespace));
             let rest = Members::Rest(namespaces, told_apart.clone());
             cohorts.extend(first_of(shape, others, &told_apart).map(|subject| Cohort::new(subject, rest)));
-            for (namespace, names) in told_apart.namespaces.iter().filter_map(|name| namespaces.get_key_value(*name)) {
-                let members = Members::Namespace(namespace, names, told_apart.clone());
-                let subject = first_of(shape, [(namespace, names)], &told_apart);
-                cohorts.extend(subject.map(|subject| Cohort::new(subject, members)));
-            }
+            divide_by_namespace(shape, namespaces, &told_apart, &mut cohorts);
         }
         let choose = |subject: &Subject| if distinctions.by_labels { choose(subject) } else { Choice::new() };
         divide_by_name(shape, namespaces, &told_apart, choose, &mut cohorts);
@@ -230,11 +135,11 @@ fn first_of<'p>(
     })
 }
 
-/// Cohorts of one shape by what tells them apart: their namespace, where it is told apart, and something else.
-struct Apart<'p, K>(BTreeMap<(&'p str, K), Cohort<'p>>);
+/// Cohorts of one shape by what tells them apart: what is said of their namespace, and something else.
+struct Apart<'p, K>(BTreeMap<(Said<'p>, K), Cohort<'p>>);
 
 impl<'p, K: Ord> Apart<'p, K> {
-    fn add(&mut self, key: (&'p str, K), subject: Subject, members: Members<'p>) {
+    fn add(&mut self, key: (Said<'p>, K), subject: Subject, members: Members<'p>) {
         match self.0.entry(key) {
             Entry::Vacant(entry) => {
                 entry.insert(Cohort::new(subject, members));
@@ -242,6 +147,23 @@ impl<'p, K: Ord> Apart<'p, K> {
             Entry::Occupied(mut entry) => entry.get_mut().members.push(members),
         }
     }
+}
+
+/// Those whose namespace is told apart: together where the same is said of it.
+fn divide_by_namespace<'p>(
+    shape: &Shape,
+    namespaces: &'p BTreeMap<Arc<str>, Names>,
+    told_apart: &Rc<ToldApart<'p>>,
+    cohorts: &mut Vec<Cohort<'p>>,
+) {
+    let mut apart = Apart(BTreeMap::new());
+    for (namespace, said) in &told_apart.namespaces {
+        let Some((namespace, names)) = namespaces.get_key_value(*namespace) else { continue };
+        if let Some(subject) = first_of(shape, [(namespace, names)], told_apart) {
+            apart.add((*said, ()), subject, Members::Namespace(namespace, names, told_apart.clone()));
+        }
+    }
+    cohorts.extend(apart.0.into_values());
 }
 
 /// Those whom a host names: apart from all others, each name by itself.
@@ -258,7 +180,7 @@ fn divide_by_name<'p>(
             let Some((name, labels)) = names.get_key_value(*name) else { continue };
             let subject = subject(shape, namespace, name, labels);
             let key = (&**name, choose(&subject));
-            apart.add((told_apart.place(namespace), key), subject, Members::These(namespace, vec![name]));
+            apart.add((told_apart.said_of(namespace), key), subject, Members::These(namespace, vec![name]));
         }
     }
     cohorts.extend(apart.0.into_values());
@@ -286,7 +208,7 @@ fn divide_by_labels<'p>(
             here.entry(choice).or_insert_with(|| (subject(shape, namespace, name, labels), Vec::new())).1.push(name);
         }
         for (choice, (subject, some)) in here {
-            apart.add((told_apart.place(namespace), choice), subject, Members::These(namespace, some));
+            apart.add((told_apart.said_of(namespace), choice), subject, Members::These(namespace, some));
         }
     }
     cohorts.extend(apart.0.into_values());

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub use gateways::PlacedServer;
 pub use listeners::Place;
-pub use redirects::parts_of_host;
+pub use redirects::host_parts;
 pub use snapshot::{PodStore, Snapshot};
 
 use listeners::Listeners;

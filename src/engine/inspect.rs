@@ -1,10 +1,11 @@
 //! One view, judged as it stands: `check` on a directory, `trace`, the audit.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use crate::cohort::{Distinctions, divide};
+use crate::cohort::{Consulted, Distinctions, divide};
 use crate::engine::delta::{Findings, choices_of, refusal};
-use crate::engine::stand_in::{alone, stand_in, stand_ins};
+use crate::engine::stand_in::{StandIn, candidates};
 use crate::engine::{JudgeSettings, SyntheticPolicy, located};
 use crate::finding::Finding;
 use crate::model::Labels;
@@ -38,8 +39,8 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
             found.add(rules::explain_refusal(&view, &facts, &key, &refusal));
         }
     }
-    let mut distinctions = Distinctions::default();
-    distinctions.add(&view, &configuration);
+    let consulted = Consulted::by([(&view, &configuration)]);
+    let distinctions = Distinctions::of(&consulted);
     let choose = |subject: &Subject| choices_of(&configuration, subject, &facts.cluster_domain);
     let walker = Walker { view: &view, configuration: &configuration, facts: &facts };
     for cohort in divide(snapshot.population(), &distinctions, choose) {
@@ -49,14 +50,14 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
             }
         }
     }
-    let pinned: Vec<Subject> = settings.namespaces.iter().map(stand_in).collect();
-    for (subject, walk) in
-        pinned.iter().flat_map(|subject| walks(walker, subject).into_iter().map(move |walk| (subject, walk)))
-    {
-        add_stand_in(&mut found, walker, subject, &walk);
+    for stand_in in StandIn::in_each(&settings.namespaces, &distinctions) {
+        for walk in walks(walker, &stand_in.subject) {
+            add_stand_in(&mut found, walker, &stand_in, &walk);
+        }
     }
-    if snapshot.population().is_empty() && pinned.is_empty() && settings.synthetic != SyntheticPolicy::Off {
-        inspect_stand_ins(&mut found, walker);
+    if snapshot.population().is_empty() && settings.namespaces.is_empty() && settings.synthetic != SyntheticPolicy::Off
+    {
+        inspect_stand_ins(&mut found, walker, &distinctions);
     }
     let mut findings: Vec<_> = found.into_findings().collect();
     findings.extend(rules::conditions(&walker));
@@ -66,26 +67,27 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
 
 /// Where nothing is deployed, a cluster in which no namespace could be reached is worth a finding; one that serves some of
 /// its namespaces only is as somebody wants it.
-fn inspect_stand_ins(found: &mut Findings, walker: Walker<'_, '_>) {
-    let mut by_kind: BTreeMap<RequestKind, Vec<(Subject, Walk)>> = BTreeMap::new();
-    for subject in stand_ins(walker.view, walker.facts) {
-        for walk in walks(walker, &subject) {
-            by_kind.entry(walk.request.kind.clone()).or_default().push((subject.clone(), walk));
+fn inspect_stand_ins(found: &mut Findings, walker: Walker<'_, '_>, distinctions: &Distinctions<'_>) {
+    let mut by_kind: BTreeMap<RequestKind, Vec<(Rc<StandIn>, Walk)>> = BTreeMap::new();
+    for stand_in in StandIn::in_each(&candidates(walker.view, walker.facts), distinctions) {
+        let stand_in = Rc::new(stand_in);
+        for walk in walks(walker, &stand_in.subject) {
+            by_kind.entry(walk.request.kind.clone()).or_default().push((stand_in.clone(), walk));
         }
     }
     for walked in by_kind.into_values().filter(|walked| walked.iter().all(|(_, walk)| walk.end.broken().is_some())) {
-        for (subject, walk) in walked {
+        for (stand_in, walk) in walked {
             // Without KServe or Knative there is nothing to walk through yet.
             if !walk.end.broken().is_some_and(|broken| matches!(broken.cause, Cause::ConfigMissing { .. })) {
-                add_stand_in(found, walker, &subject, &walk);
+                add_stand_in(found, walker, &stand_in, &walk);
             }
         }
     }
 }
 
-fn add_stand_in(found: &mut Findings, walker: Walker<'_, '_>, subject: &Subject, walk: &Walk) {
-    if let Some(finding) = explained(walker, subject, walk) {
-        found.add_for(finding, &walk.request.kind, alone(subject));
+fn add_stand_in(found: &mut Findings, walker: Walker<'_, '_>, stand_in: &StandIn, walk: &Walk) {
+    if let Some(finding) = explained(walker, &stand_in.subject, walk) {
+        found.add_for(finding, &walk.request.kind, stand_in.all.clone());
     }
 }
 

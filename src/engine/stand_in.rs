@@ -1,8 +1,9 @@
 //! Who stands in for InferenceServices where there are none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::cohort::{Distinctions, Said};
 use crate::finding::Affected;
 use crate::model::Labels;
 use crate::model::inference_service::Shape;
@@ -25,25 +26,44 @@ const PLATFORM_NAMESPACES: [&str; 9] = [
 /// The name of a stand-in.
 const NAME: &str = "model";
 
-/// The InferenceService that stands in for those of a namespace.
-pub(super) fn stand_in(namespace: &Arc<str>) -> Subject {
-    Subject {
-        namespace: namespace.clone(),
-        name: NAME.into(),
-        shape: Shape::default(),
-        labels: Arc::new(Labels::new()),
+/// InferenceServices that nobody has deployed, one a namespace, and whose requests go the same way.
+pub(super) struct StandIn {
+    /// The one that is walked.
+    pub(super) subject: Subject,
+    /// All of them, as those who are affected.
+    pub(super) all: Arc<Affected>,
+}
+
+impl StandIn {
+    /// One InferenceService in each namespace, those together that cannot differ.
+    pub(super) fn in_each<'n>(
+        namespaces: impl IntoIterator<Item = &'n Arc<str>>,
+        distinctions: &Distinctions<'_>,
+    ) -> Vec<Self> {
+        let mut alike: BTreeMap<Said<'_>, Vec<&Arc<str>>> = BTreeMap::new();
+        for namespace in namespaces {
+            alike.entry(distinctions.said_of(namespace)).or_default().push(namespace);
+        }
+        alike.into_values().map(|namespaces| Self::of(&namespaces)).collect()
+    }
+
+    fn of(namespaces: &[&Arc<str>]) -> Self {
+        let mut all = Affected { synthetic: true, ..Affected::default() };
+        for namespace in namespaces {
+            all.add(namespace, []);
+        }
+        let subject = Subject {
+            namespace: namespaces[0].clone(),
+            name: NAME.into(),
+            shape: Shape::default(),
+            labels: Arc::new(Labels::new()),
+        };
+        Self { subject, all: Arc::new(all) }
     }
 }
 
-/// A stand-in as one who is affected.
-pub(super) fn alone(subject: &Subject) -> Arc<Affected> {
-    let mut itself = Affected { synthetic: true, ..Affected::default() };
-    itself.add(&subject.namespace, []);
-    Arc::new(itself)
-}
-
-/// One stand-in for each namespace that may hold models.
-pub(super) fn stand_ins(view: &View<'_>, facts: &ClusterFacts) -> Vec<Subject> {
+/// The namespaces that may hold models.
+pub(super) fn candidates(view: &View<'_>, facts: &ClusterFacts) -> BTreeSet<Arc<str>> {
     let own = [&facts.kserve_namespace, &facts.knative_namespace];
     let namespaces = view.namespaces();
     let candidates = namespaces
@@ -53,5 +73,5 @@ pub(super) fn stand_ins(view: &View<'_>, facts: &ClusterFacts) -> Vec<Subject> {
     if candidates.is_empty() {
         candidates.insert("default".into());
     }
-    candidates.iter().map(stand_in).collect()
+    candidates
 }

@@ -68,13 +68,13 @@ fn is_same_place(one: &Pods, other: &Pods) -> bool {
 
 /// Explains what is there now and was not; what only looks new, since its object was written, is explained for comparison.
 fn explain_new<T, I: Ord>(
-    now: Vec<T>,
-    before: Vec<T>,
+    now: &[T],
+    before: &[T],
     identity: impl Fn(&T) -> I,
     explain: impl Fn(&T) -> Finding,
 ) -> Vec<Finding> {
     let identities = |all: &[T]| all.iter().map(&identity).collect::<BTreeSet<I>>();
-    let (new, old) = (identities(&now), identities(&before));
+    let (new, old) = (identities(now), identities(before));
     let gone: Vec<Finding> = before.iter().filter(|was| !new.contains(&identity(was))).map(&explain).collect();
     let come = now.iter().filter(|is| !old.contains(&identity(is))).map(&explain);
     come.filter(|is| !gone.iter().any(|was| (&was.site, &was.message) == (&is.site, &is.message))).collect()

@@ -4,6 +4,7 @@
 //! route is bound to; hosts with wildcards act on the routes of their own Gateway only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::View;
@@ -76,12 +77,24 @@ fn redirected_hosts(gateway: &IstioGateway) -> impl Iterator<Item = String> {
 
 /// What in a host may be the name or the namespace of an InferenceService: its labels, and what stands before and behind
 /// each dash in them, since a template may join a name to the namespace or to a component.
-pub fn parts_of_host(host: &str) -> impl Iterator<Item = &str> {
-    let labels = host.split(['/', '.', ',', ' ', '*']).filter(|label| !label.is_empty());
-    labels.flat_map(|label| {
-        let around = label.match_indices('-').flat_map(|(dash, _)| [&label[..dash], &label[dash + 1..]]);
-        around.chain([label])
+pub fn host_parts(host: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    let labels = host.split(['/', '.', ',', ' ', '*']).map(move |label| {
+        let range = start..start + label.len();
+        start = range.end + 1;
+        (range, label)
+    });
+    labels.filter(|(_, label)| !label.is_empty()).flat_map(|(range, label)| {
+        let whole = range.clone();
+        let around = label
+            .match_indices('-')
+            .flat_map(move |(dash, _)| [range.start..range.start + dash, range.start + dash + 1..range.end]);
+        around.chain([whole])
     })
+}
+
+fn parts_of_host(host: &str) -> impl Iterator<Item = &str> {
+    host_parts(host).map(|part| &host[part])
 }
 
 impl View<'_> {

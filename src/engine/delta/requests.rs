@@ -1,11 +1,12 @@
 //! Which requests are compared, and what each comparison means.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Delta;
-use crate::cohort::{Distinctions, divide};
-use crate::engine::stand_in::{alone, stand_in, stand_ins};
+use crate::cohort::{Consulted, Distinctions, divide};
+use crate::engine::stand_in::{StandIn, candidates};
 use crate::engine::{SyntheticPolicy, Turned};
 use crate::finding::Affected;
 use crate::model::inference_service::Component;
@@ -51,51 +52,49 @@ impl Delta<'_, '_> {
     /// Walks every request that can differ through both views.
     pub(in crate::engine) fn compare_requests(&mut self) {
         let population = self.after.view.population();
-        let mut distinctions = Distinctions::default();
-        distinctions.add(self.before.view, &self.before.configuration);
-        distinctions.add(self.after.view, &self.after.configuration);
+        let sides = [&self.before, &self.after].map(|side| (side.view, &side.configuration));
+        let consulted = Consulted::by(sides);
+        let distinctions = Distinctions::of(&consulted);
         for cohort in divide(population, &distinctions, |subject| self.choices(subject)) {
             for compared in self.compare(&cohort.subject) {
                 self.record(&cohort.subject, &compared, &|| cohort.affected());
             }
         }
-        for namespace in self.settings.namespaces.clone() {
-            if !population.shapes().any(|(_, namespaces)| namespaces.contains_key(&namespace)) {
-                let subject = stand_in(&namespace);
-                let itself = alone(&subject);
-                for compared in self.compare(&subject) {
-                    self.record(&subject, &compared, &|| itself.clone());
-                }
+        let is_served = |namespace: &Arc<str>| population.shapes().any(|(_, served)| served.contains_key(namespace));
+        let pinned = self.settings.namespaces.iter().filter(|namespace| !is_served(namespace));
+        for stand_in in StandIn::in_each(pinned, &distinctions) {
+            for compared in self.compare(&stand_in.subject) {
+                self.record(&stand_in.subject, &compared, &|| stand_in.all.clone());
             }
         }
         let is_known_empty = population.is_empty() && self.after.view.population_unread().is_none();
         if is_known_empty && self.settings.namespaces.is_empty() && self.settings.synthetic != SyntheticPolicy::Off {
-            self.compare_stand_ins();
+            self.compare_stand_ins(&distinctions);
         }
     }
 
     /// Where nothing is deployed, one InferenceService a namespace stands in. Narrowing a gateway to some of them is a fair
     /// choice; a change that leaves none of those reached that were is refused.
-    fn compare_stand_ins(&mut self) {
-        let mut by_kind: BTreeMap<RequestKind, Vec<(Subject, Arc<Affected>, Compared)>> = BTreeMap::new();
-        for subject in stand_ins(self.after.view, self.facts) {
-            let itself = alone(&subject);
-            for compared in self.compare(&subject) {
-                by_kind.entry(compared.kind.clone()).or_default().push((subject.clone(), itself.clone(), compared));
+    fn compare_stand_ins(&mut self, distinctions: &Distinctions<'_>) {
+        let mut by_kind: BTreeMap<RequestKind, Vec<(Rc<StandIn>, Compared)>> = BTreeMap::new();
+        for stand_in in StandIn::in_each(&candidates(self.after.view, self.facts), distinctions) {
+            let stand_in = Rc::new(stand_in);
+            for compared in self.compare(&stand_in.subject) {
+                by_kind.entry(compared.kind.clone()).or_default().push((stand_in.clone(), compared));
             }
         }
         for (_, all) in by_kind {
-            let reached_before = all.iter().filter(|(.., compared)| compared.before.end.is_reached()).count();
+            let reached_before = all.iter().filter(|(_, compared)| compared.before.end.is_reached()).count();
             let worse =
-                all.iter().filter(|(.., compared)| compared.before.end.is_reached() && compared.is_worse()).count();
+                all.iter().filter(|(_, compared)| compared.before.end.is_reached() && compared.is_worse()).count();
             let leaves_none = reached_before > 0 && worse == reached_before;
             let refuse = leaves_none && self.settings.synthetic == SyntheticPolicy::Deny;
-            for (subject, itself, compared) in all.into_iter().filter(|(.., compared)| compared.is_worse()) {
+            for (stand_in, compared) in all.into_iter().filter(|(_, compared)| compared.is_worse()) {
                 if refuse {
-                    self.record(&subject, &compared, &|| itself.clone());
+                    self.record(&stand_in.subject, &compared, &|| stand_in.all.clone());
                 } else if let End::Broken(found) = &compared.after.end {
                     let finding = rules::explain_break(self.after.view, &compared.after, found, self.facts);
-                    self.lesser.add_for(finding, &compared.kind, itself);
+                    self.lesser.add_for(finding, &compared.kind, stand_in.all.clone());
                 }
             }
         }

@@ -64,7 +64,7 @@ pub(super) fn dropped(place: &Place<'_>, was: Option<&Place<'_>>) -> Vec<Finding
     let mut findings = Vec::new();
     for (port, now, before) in place.changed_listeners(was) {
         let pair = |(winner, loser): &(BoundServer, BoundServer)| (identity(winner), identity(loser));
-        findings.extend(explain_new(losers(&now), losers(&before), pair, |(winner, loser)| {
+        findings.extend(explain_new(&losers(&now), &losers(&before), pair, |(winner, loser)| {
             finding(place, port, winner, loser)
         }));
     }

@@ -67,7 +67,7 @@ pub(super) fn neighbours(place: &Place<'_>, was: Option<&Place<'_>>) -> Vec<Find
     let mut findings = Vec::new();
     for (port, now, before) in place.changed_listeners(was) {
         let pair = |(redirecting, neighbour): &(BoundServer, BoundServer)| (identity(redirecting), identity(neighbour));
-        findings.extend(explain_new(pairs(&now), pairs(&before), pair, |(redirecting, neighbour)| {
+        findings.extend(explain_new(&pairs(&now), &pairs(&before), pair, |(redirecting, neighbour)| {
             finding(place, port, redirecting, neighbour)
         }));
     }

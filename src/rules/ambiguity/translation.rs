@@ -68,7 +68,7 @@ type Conflict<'a> = (u16, (&'a Arc<Service>, u16), (&'a Arc<Service>, u16));
 pub(super) fn conflicts(place: &Place<'_>, was: Option<&Place<'_>>) -> Vec<Finding> {
     let identity = |(number, winner, other): &Conflict<'_>| (*number, Arc::as_ptr(winner.0), Arc::as_ptr(other.0));
     let before = was.map(all).unwrap_or_default();
-    explain_new(all(place), before, identity, |(number, winner, other)| finding(place, *number, *winner, *other))
+    explain_new(&all(place), &before, identity, |(number, winner, other)| finding(place, *number, *winner, *other))
 }
 
 fn all<'a>(place: &'a Place<'_>) -> Vec<Conflict<'a>> {
