@@ -5,7 +5,7 @@ use plumbline::model::ModelError;
 use plumbline::view::Snapshot;
 use serde_json::{Value, json};
 
-use crate::cluster;
+use crate::cluster::{self, Cluster};
 
 /// A kind of write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +48,11 @@ impl Written {
     }
 
     /// The verdict that is right.
-    pub(crate) const fn verdict(self) -> Verdict {
+    pub(crate) const fn verdict(self, cluster: Cluster) -> Verdict {
         match self {
             Self::ConfigReformatted | Self::GatewayListed => Verdict::Allow,
+            // Where nobody is served yet, a gateway for one team is a fair choice.
+            Self::GatewayNarrowed if cluster.inference_services == 0 => Verdict::Allow,
             _ => Verdict::Deny,
         }
     }
@@ -63,9 +65,7 @@ impl Written {
 
     fn manifest(self) -> Value {
         match self {
-            Self::GatewayNarrowed => {
-                cluster::local_gateway(&json!(cluster::hosts_of(&cluster::team(0))))
-            }
+            Self::GatewayNarrowed => cluster::local_gateway(&json!(cluster::hosts_of(&cluster::team(0)))),
             Self::ConfigReformatted => {
                 let text = cluster::ingress_config().replace(',', ",\n    ").replace("\":", "\" : ");
                 cluster::kserve_config(&text)

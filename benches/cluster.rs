@@ -4,7 +4,7 @@
 #![allow(clippy::needless_pass_by_value, clippy::unused_self, reason = "builders of a table, not an interface")]
 
 use plumbline::model::{ModelError, Object};
-use plumbline::object::Kind;
+use plumbline::object::{Kind, ObjectKey};
 use plumbline::view::Snapshot;
 use serde_json::{Value, json};
 
@@ -66,6 +66,13 @@ impl Cluster {
             snapshot.insert(key, object);
         }
         Ok(snapshot)
+    }
+
+    /// The first of its Gateways, written once more.
+    pub(crate) fn rewritten_gateway(self, round: usize) -> Result<(ObjectKey, Object), ModelError> {
+        let mut manifest = self.gateway(0);
+        manifest["metadata"]["resourceVersion"] = json!((1_000_000 + round).to_string());
+        read(manifest)
     }
 
     /// How many namespaces hold InferenceServices.
@@ -155,7 +162,7 @@ impl Cluster {
 }
 
 /// Reads a manifest whose kind plumbline knows.
-pub(crate) fn read(manifest: Value) -> Result<(plumbline::object::ObjectKey, Object), ModelError> {
+pub(crate) fn read(manifest: Value) -> Result<(ObjectKey, Object), ModelError> {
     let api_version = manifest["apiVersion"].as_str().unwrap_or_default();
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
     let kind = Kind::from_group_kind(group, manifest["kind"].as_str().unwrap_or_default());

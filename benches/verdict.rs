@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return print_resident(&arguments[place + 1..]);
     }
     let mut rows = time_verdicts()?;
+    rows.extend(time_after_gateway_writes()?);
     rows.extend(weigh_snapshots()?);
     table::print(&rows);
     table::write("verdict", &rows)?;
@@ -51,10 +52,10 @@ const fn plain(inference_services: usize, gateways: usize, services: usize) -> C
 
 /// The clusters that are timed; [`BASE`] is among them.
 fn timed_clusters() -> Vec<Cluster> {
-    let by_inference_services = [100, 1_000, 10_000, 100_000].map(|count| plain(count, 1_000, 1_000));
+    let by_inference_services = [0, 100, 1_000, 10_000, 100_000].map(|count| plain(count, 1_000, 1_000));
     let by_gateways = [100, 10_000].map(|count| plain(10_000, count, 1_000));
     let by_services = [100, 10_000].map(|count| plain(10_000, 1_000, count));
-    let variants = [Variant::GatewaysElsewhere, Variant::OwnLabels, Variant::Selecting];
+    let variants = [Variant::GatewaysElsewhere, Variant::HostsByName, Variant::OwnLabels, Variant::Selecting];
     let variants = variants.into_iter().flat_map(|variant| {
         [10_000, 100_000].map(|inference_services| Cluster { inference_services, variant, ..BASE })
     });
@@ -69,7 +70,7 @@ fn time_verdicts() -> Result<Vec<Row>, Box<dyn Error>> {
         let changes = snapshots.iter().map(|snapshot| written.change(snapshot)).collect::<Result<Vec<_>, _>>()?;
         for ((snapshot, change), cluster) in snapshots.iter().zip(&changes).zip(&clusters) {
             let verdict = judge(snapshot, change, &JudgeSettings::default()).verdict;
-            if verdict != written.verdict() {
+            if verdict != written.verdict(*cluster) {
                 return Err(format!("{} got the verdict {verdict:?} at {cluster:?}", written.name()).into());
             }
         }
@@ -100,11 +101,35 @@ fn time_in_turn(snapshots: &[Snapshot], changes: &[Change]) -> Vec<f64> {
             times.push(start.elapsed());
         }
     }
-    let median = |times: &mut Vec<Duration>| {
-        times.sort_unstable();
-        times[times.len() / 2].as_secs_f64() * 1e3
-    };
-    times.iter_mut().map(median).collect()
+    times.iter_mut().map(|times| median(times)).collect()
+}
+
+/// The first verdict after some Gateway was written: what was known of the listeners is forgotten then.
+fn time_after_gateway_writes() -> Result<Vec<Row>, Box<dyn Error>> {
+    let mut snapshot = BASE.snapshot()?;
+    let mut rows = Vec::new();
+    for written in Written::ALL {
+        let change = written.change(&snapshot)?;
+        let mut times = Vec::new();
+        let begun = Instant::now();
+        while begun.elapsed() < TIMED.0 / 8 || times.len() < TIMED.1 {
+            let (key, gateway) = BASE.rewritten_gateway(times.len())?;
+            snapshot.insert(key, gateway);
+            let start = Instant::now();
+            drop(black_box(judge(&snapshot, &change, &JudgeSettings::default())));
+            times.push(start.elapsed());
+        }
+        let mut row = verdict_row(written, BASE, median(&mut times), f64::NAN);
+        row.setting.push_str(", just after a Gateway was written");
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// In milliseconds.
+fn median(times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64() * 1e3
 }
 
 fn verdict_row(written: Written, cluster: Cluster, median: f64, base: f64) -> Row {
@@ -123,6 +148,7 @@ fn setting(cluster: Cluster) -> String {
     let variant = match variant {
         Variant::Plain => "",
         Variant::GatewaysElsewhere => ", half of the Gateways elsewhere",
+        Variant::HostsByName => ", hosts by namespace",
         Variant::OwnLabels => ", labels of their own",
         Variant::Selecting => ", chosen by label",
     };
