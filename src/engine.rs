@@ -168,7 +168,12 @@ pub fn judge_set(snapshot: &Snapshot, changes: &[Change], settings: &JudgeSettin
     delta.compare_configurations();
     delta.compare_requests();
     let by_operator = deciding.iter().all(|change| change.actor == Actor::Operator);
+    let moves_nothing = delta.moves_nothing(&changed);
     let mut judgement = delta.conclude(&changed, by_operator);
+    if moves_nothing && judgement.warnings.is_empty() {
+        // No sibling, however fresh, could make a difference.
+        return judgement;
+    }
     judgement.needs.extend(before.needs());
     judgement.needs.extend(after.needs());
     // The objects under review are known from the review itself.

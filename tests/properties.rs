@@ -97,6 +97,19 @@ proptest! {
     }
 
     #[test]
+    fn a_verdict_that_rests_on_nothing_holds_in_every_cluster(before in layout(), elsewhere in layout()) {
+        let (snapshot, Some(change)) = sides(&before, &before.reclassed()) else { return Ok(()) };
+        let judgement = judge(&snapshot, &change, &settings());
+        prop_assert!(judgement.needs.is_empty() || !judgement.warnings.is_empty(), "{:?}", judgement.needs);
+        let mut other = elsewhere.cluster().snapshot();
+        let own = change.before.clone().expect("the ConfigMap was there");
+        other.insert(change.key.clone(), own);
+        let judgement = judge(&other, &change, &settings());
+        prop_assert_eq!(judgement.verdict, Verdict::Allow, "{:?}", judgement.findings);
+        prop_assert!(judgement.turned.is_empty());
+    }
+
+    #[test]
     fn the_order_in_which_objects_are_read_does_not_matter((before, after) in layouts()) {
         let (snapshot, Some(change)) = sides(&before, &after) else { return Ok(()) };
         let mut reversed = Snapshot::default();

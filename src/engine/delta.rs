@@ -13,7 +13,7 @@ use super::{JudgeSettings, Side, Turned};
 use crate::finding::{Affected, Code, Finding};
 use crate::model::go_struct::Refusal;
 use crate::model::inference_service::DeploymentMode;
-use crate::object::{ObjectKey, Site};
+use crate::object::{Kind, ObjectKey, Site};
 use crate::rules;
 use crate::view::{Lookup, View};
 use crate::walk::{ClusterFacts, Configuration, RequestKind};
@@ -149,6 +149,16 @@ impl<'a, 'v> Delta<'a, 'v> {
     pub(super) fn is_ambiguous(&self) -> bool {
         let sides = [&self.before.configuration, &self.after.configuration];
         sides.into_iter().filter_map(Configuration::istio).any(|istio| istio.empty_list_is_ambiguous)
+    }
+
+    /// Whether only configuration is written, and means what it meant before: every request then goes the way it went,
+    /// whatever the rest of the cluster is like.
+    pub(super) fn moves_nothing(&self, changed: &[&ObjectKey]) -> bool {
+        let configures = |key: &&ObjectKey| {
+            key.kind == Kind::ConfigMap
+                && (**key == self.facts.kserve_config() || key.namespace == self.facts.knative_namespace)
+        };
+        changed.iter().all(configures) && self.before.configuration.leads_as(&self.after.configuration)
     }
 
     /// Refuses configuration that its controller would no longer read. That is judged with nothing deployed, too: a

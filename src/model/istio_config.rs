@@ -104,6 +104,17 @@ impl IstioConfig {
         entries_for(&self.external, labels)
     }
 
+    /// The same configuration, not knowing on which lines it is written.
+    #[must_use]
+    pub fn without_lines(&self) -> Self {
+        let mut config = self.clone();
+        for entry in config.external.iter_mut().chain(&mut config.local) {
+            // A list's entry has a line, an old key's has none: which of the two it is stays known.
+            entry.line = entry.line.map(|_| 0);
+        }
+        config
+    }
+
     /// Whether any entry selects by labels.
     #[must_use]
     pub fn selects_by_label(&self) -> bool {

@@ -148,6 +148,25 @@ impl KserveConfig {
         })
     }
 
+    /// The same configuration, not knowing on which lines it is written.
+    #[must_use]
+    pub fn without_lines(&self) -> Self {
+        let mut config = self.clone();
+        for text in [
+            &mut config.ingress_gateway,
+            &mut config.local_gateway,
+            &mut config.local_gateway_service,
+            &mut config.knative_local_gateway_service,
+            &mut config.ingress_domain,
+            &mut config.url_scheme,
+        ] {
+            text.line = 0;
+        }
+        config.additional_domains.line = 0;
+        config.disable_virtual_host.line = 0;
+        config
+    }
+
     /// The field that names the destination of KServe's routes.
     #[must_use]
     pub fn destination_field(&self) -> &'static str {

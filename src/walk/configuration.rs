@@ -90,6 +90,28 @@ impl Configuration {
         Self { kserve, istio, domain, network }
     }
 
+    /// Whether every walk goes the same way by another configuration, whatever else the cluster holds: the two may differ
+    /// in where things are written, and in fields that shape no request. What is refused is never the same.
+    #[must_use]
+    pub fn leads_as(&self, other: &Self) -> bool {
+        let kserve =
+            |side: &Self| side.kserve.as_ref().map(|read| read.clone().map(|config| config.without_lines()).ok());
+        let istio =
+            |side: &Self| side.istio.as_ref().map(|read| read.clone().map(|config| config.without_lines()).ok());
+        let is_read = |side: &Self| !side.refuses();
+        is_read(self)
+            && is_read(other)
+            && kserve(self) == kserve(other)
+            && istio(self) == istio(other)
+            && self.domain == other.domain
+            && self.network == other.network
+    }
+
+    /// Whether KServe or net-istio refuses what it reads.
+    fn refuses(&self) -> bool {
+        matches!(self.kserve, Lookup::Present(Err(_))) || matches!(self.istio, Lookup::Present(Err(_)))
+    }
+
     /// KServe's configuration, where it parses.
     #[must_use]
     pub fn kserve(&self) -> Option<&Arc<KserveConfig>> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cluster::Cluster;
 
 /// What may be chosen, and in how many ways.
-const CHOICES: [usize; 16] = [
+const CHOICES: [usize; 17] = [
     LOCAL_GATEWAYS.len(),
     SERVICES.len(),
     SERVICES.len() + 1,
@@ -24,6 +24,7 @@ const CHOICES: [usize; 16] = [
     SELECTORS.len() - 1,
     2,
     DOMAINS.len(),
+    CLASSES.len(),
 ];
 
 const LOCAL_GATEWAYS: [&str; 5] =
@@ -75,6 +76,9 @@ const DOMAINS: [&[(&str, &str)]; 3] = [
     &[("apps.example.com", ""), ("gold.example.com", "selector:\n  tier: gold\n")],
 ];
 
+/// What no request follows.
+const CLASSES: [&str; 2] = ["istio", "other"];
+
 /// The choices of one cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout([usize; CHOICES.len()]);
@@ -94,6 +98,13 @@ impl Layout {
         changed
     }
 
+    /// The layout with another value where no request goes by it.
+    pub(crate) fn reclassed(&self) -> Self {
+        let mut changed = self.clone();
+        changed.0[16] = 1 - changed.0[16];
+        changed
+    }
+
     /// The cluster.
     pub(crate) fn cluster(&self) -> Cluster {
         let chosen = &self.0;
@@ -103,6 +114,7 @@ impl Layout {
             "localGatewayService": SERVICES[chosen[1]],
             "knativeLocalGatewayService": SERVICES.get(chosen[2].wrapping_sub(1)).unwrap_or(&""),
             "disableIstioVirtualHost": chosen[3] == 1,
+            "ingressClassName": CLASSES[chosen[16]],
         });
         let domains: serde_json::Map<_, _> =
             DOMAINS[chosen[15]].iter().map(|(domain, value)| ((*domain).to_owned(), (*value).into())).collect();

@@ -196,3 +196,29 @@ fn an_operators_list_moves_the_shipped_service() {
     let deleted = before.clone().without(KnativeServing, "knative-serving/knative-serving");
     assert_refused("the KnativeServing deleted", &before, &deleted, &settings(), "no-listener at L3");
 }
+
+#[test]
+fn a_verdict_rests_on_siblings_only_where_a_write_moves_something() {
+    let reformatted = stock().edited(ConfigMap, KSERVE, |manifest| {
+        let text = manifest["data"]["ingress"].as_str().expect("text");
+        manifest["data"]["ingress"] = format!("\n\n{text}").into();
+    });
+    for (what, changed) in [
+        ("a field that no request goes by", set(&stock(), "ingressClassName", "other")),
+        ("the same on other lines", reformatted),
+    ] {
+        assert!(judged(&stock(), &changed, &settings()).needs.is_empty(), "{what}");
+    }
+    for (what, changed) in [
+        ("another name of the same Gateway", set(&stock(), "localGateway", LOCAL_BY_HOST)),
+        ("another Gateway for public hosts", set(&stock(), "ingressGateway", LOCAL)),
+        ("another mode", set(&stock(), "disableIstioVirtualHost", true)),
+        ("a domain", stock().edited(ConfigMap, DOMAIN, |manifest| manifest["data"]["apps.example.com"] = "".into())),
+        ("an explicit default", local_gateways(&stock(), SHIPPED_LIST)),
+    ] {
+        assert!(!judged(&stock(), &changed, &settings()).needs.is_empty(), "{what}");
+    }
+}
+
+const LOCAL_BY_HOST: &str = "knative-local-gateway.knative-serving.svc.cluster.local";
+const SHIPPED_LIST: &str = "[{name: knative-local-gateway, namespace: knative-serving, service: knative-local-gateway.istio-system.svc.cluster.local}]";
