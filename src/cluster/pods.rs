@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 
 use super::read::{Reader, Selection};
 use super::request::{RequestError, missing_right};
@@ -43,12 +43,17 @@ impl Reader {
             freshness,
             ..Selection::all(Kind::Pod)
         };
-        let Found { revision, pods } = self.find(running, &query.selector).await?;
+        // Where templates stood in the last time, they are likely to again: no round trip is then spent on finding out.
+        let (Found { revision, pods }, templates) = if self.store.templates_stand_in(query) {
+            try_join(self.find(running, &query.selector), self.templates(query, freshness)).await?
+        } else {
+            let found = self.find(running, &query.selector).await?;
+            let none = found.pods.as_ref().is_ok_and(Vec::is_empty);
+            let templates = if none { self.templates(query, freshness).await? } else { Ok(Vec::new()) };
+            (found, templates)
+        };
         let pods = match pods {
-            Ok(pods) if pods.is_empty() => match self.templates(query, freshness).await? {
-                Ok(templates) => Ok(Snapshot::group_pods(pods, || templates)),
-                Err(why) => Err(why),
-            },
+            Ok(pods) if pods.is_empty() => templates.map(|templates| Snapshot::group_pods(pods, || templates)),
             Ok(pods) => Ok(Snapshot::group_pods(pods, Vec::new)),
             Err(why) => Err(why),
         };

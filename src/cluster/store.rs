@@ -176,6 +176,12 @@ impl Store {
         });
     }
 
+    /// Whether the last answer about pods was of templates, since no pod ran.
+    pub(super) fn templates_stand_in(&self, query: &PodQuery) -> bool {
+        let known = gather::read(&self.snapshot).pods(query);
+        matches!(known, Lookup::Present(pods) if pods.iter().any(|pods| pods.example.kind != Kind::Pod))
+    }
+
     /// Keeps an answer about pods, unless a newer one is known.
     pub(super) fn answer_pods(
         &self,

@@ -97,6 +97,24 @@ async fn what_an_answer_leads_to_is_read_as_well() {
 }
 
 #[tokio::test]
+async fn a_judgement_stands_where_everything_is_found_as_it_was_known() {
+    let remote = Remote { objects: [("a", "b"), ("b", "end")].into(), ..Remote::default() };
+    for (name, next) in [("a", "b"), ("b", "end")] {
+        write(&remote.snapshot).insert(key(name), config_map(name, next));
+    }
+
+    let mut judgements = 0;
+    let judge = |snapshot: &Snapshot| {
+        judgements += 1;
+        follow(snapshot, "a")
+    };
+    let way = settle(&remote, judge, |_| false, soon()).await;
+
+    assert_eq!(way.unwrap(), ["a", "b"]);
+    assert_eq!((judgements, remote.reads().len()), (1, 3));
+}
+
+#[tokio::test]
 async fn what_is_known_already_is_read_anew_in_one_round() {
     let remote = Remote { objects: [("a", "b"), ("b", "end")].into(), ..Remote::default() };
     write(&remote.snapshot).insert(key("a"), config_map("a", "old"));
@@ -148,7 +166,9 @@ async fn only_a_grave_answer_waits_for_consistent_collections() {
 
 #[tokio::test]
 async fn an_answer_that_keeps_asking_is_given_up() {
-    let remote = Remote::default();
+    // A cluster in which every read finds something new.
+    let names = ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"];
+    let remote = Remote { objects: names.map(|name| (name, "end")).into(), ..Remote::default() };
     let mut asked = 0;
     let judge = |_: &Snapshot| {
         asked += 1;

@@ -30,6 +30,7 @@ pub struct Snapshot {
     pods: PodStore,
     unread: BTreeMap<(Kind, Arc<str>), Arc<str>>,
     unread_objects: BTreeMap<ObjectKey, Arc<str>>,
+    edition: u64,
 }
 
 /// How the pods of the cluster are known.
@@ -75,9 +76,17 @@ impl Snapshot {
         Self { pods: PodStore::Answers(BTreeMap::new()), ..Self::default() }
     }
 
+    /// A number that grows with every change: what was worked out from the same edition holds still.
+    #[must_use]
+    pub const fn edition(&self) -> u64 {
+        self.edition
+    }
+
     /// Adds an object, or replaces it.
     pub fn insert(&mut self, key: ObjectKey, object: Object) {
-        self.unread_objects.remove(&key);
+        if self.unread_objects.remove(&key).is_some() || key.kind == Kind::InferenceService {
+            self.edition += 1;
+        }
         if let Object::InferenceService(service) = &object {
             self.redirects.note_name(&key.name);
             self.population.insert(&key.namespace, &key.name, service);
@@ -107,11 +116,17 @@ impl Snapshot {
             _ => {}
         }
         self.objects.insert(key, object);
+        self.edition += 1;
     }
 
     /// Removes an object; one that is not there is no error.
     pub fn remove(&mut self, key: &ObjectKey) {
-        self.unread_objects.remove(key);
+        if self.unread_objects.remove(key).is_some()
+            || self.objects.contains_key(key)
+            || key.kind == Kind::InferenceService
+        {
+            self.edition += 1;
+        }
         if key.kind == Kind::InferenceService {
             self.population.remove(&key.namespace, &key.name);
         }
@@ -134,16 +149,22 @@ impl Snapshot {
     /// Notes that a kind cannot be read, in one namespace or (with an empty one) anywhere, and why; or, with `None`,
     /// that it can again.
     pub fn set_unread(&mut self, kind: Kind, namespace: &str, why: Option<Arc<str>>) {
+        let place = (kind, namespace.into());
+        if self.unread.get(&place) == why.as_ref() {
+            return;
+        }
         match why {
-            Some(why) => self.unread.insert((kind, namespace.into()), why),
-            None => self.unread.remove(&(kind, namespace.into())),
+            Some(why) => self.unread.insert(place, why),
+            None => self.unread.remove(&place),
         };
+        self.edition += 1;
     }
 
     /// Notes that one object cannot be read, and why.
     pub fn set_unread_object(&mut self, key: ObjectKey, why: Arc<str>) {
         self.remove(&key);
         self.unread_objects.insert(key, why);
+        self.edition += 1;
     }
 
     /// Groups the pods that a selector finds, as an answer holds them: those that cannot differ count once, and where there
@@ -154,8 +175,11 @@ impl Snapshot {
 
     /// Keeps the answer to a question about pods.
     pub fn answer_pods(&mut self, query: PodQuery, answer: Lookup<Vec<Pods>>) {
-        if let PodStore::Answers(answers) = &mut self.pods {
+        if let PodStore::Answers(answers) = &mut self.pods
+            && answers.get(&query) != Some(&answer)
+        {
             answers.insert(query, answer);
+            self.edition += 1;
         }
     }
 
@@ -163,6 +187,7 @@ impl Snapshot {
     pub fn forget_pods(&mut self, query: &PodQuery) {
         if let PodStore::Answers(answers) = &mut self.pods {
             answers.remove(query);
+            self.edition += 1;
         }
     }
 
@@ -301,7 +326,8 @@ impl Snapshot {
         self.objects.range(ObjectKey::new(kind, "", "")..).take_while(move |(key, _)| key.kind == kind)
     }
 
-    pub(super) fn pods(&self, query: &PodQuery) -> Lookup<Vec<Pods>> {
+    /// The pods that a selector finds, or the templates that stand in.
+    pub(crate) fn pods(&self, query: &PodQuery) -> Lookup<Vec<Pods>> {
         match &self.pods {
             PodStore::Answers(answers) => {
                 answers.get(query).cloned().unwrap_or_else(|| Lookup::Unknown("the pods have not been read yet".into()))
