@@ -105,8 +105,16 @@ pub async fn settle<T>(
     let mut seen = Seen::default();
     let mut freshness = Freshness::Recent;
     let mut round = 0;
+    let mut kept: Option<(u64, (T, BTreeSet<Need>))> = None;
     loop {
-        let (value, needs) = judge(&read(source.snapshot()));
+        let (edition, (value, needs)) = {
+            let snapshot = read(source.snapshot());
+            // Where everything was found as it was known, the judgement stands.
+            match kept.take() {
+                Some(kept) if kept.0 == snapshot.edition() => kept,
+                _ => (snapshot.edition(), judge(&snapshot)),
+            }
+        };
         if !source.is_live() {
             return Ok(value);
         }
@@ -118,7 +126,6 @@ pub async fn settle<T>(
         if unread.is_empty() {
             return Ok(value);
         }
-        drop(value);
         if round == ROUNDS {
             return Err(GatherError::Unsettled { unread });
         }
@@ -128,6 +135,7 @@ pub async fn settle<T>(
             Err(_) => return Err(GatherError::Deadline { waiting_for: unread }),
         }
         seen.note(unread, freshness);
+        kept = Some((edition, (value, needs)));
     }
 }
 

@@ -1,9 +1,10 @@
+use futures::future::join_all;
 use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::header::{self, HeaderValue};
 use kube::Client;
 use kube::client::Body;
-use kube::core::params::{DeleteParams, GetParams, ListParams, Patch, PatchParams};
+use kube::core::params::{DeleteParams, ListParams, Patch, PatchParams};
 use plumbline::cluster::{Connection, ConnectionOptions};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -81,13 +82,18 @@ impl Rest {
         assert!(matches!(status, 200 | 404), "{path}: {status} {body}");
     }
 
-    /// Reads the object at a path.
+    /// Reads what is at each of these paths, all at once.
+    ///
+    /// # Panics
+    /// If one of them cannot be read.
     #[track_caller]
-    pub(crate) fn read(&self, path: &str) {
-        let (collection, name) = path.rsplit_once('/').unwrap();
-        let request = kube::core::Request::new(collection).get(name, &GetParams::default()).unwrap();
-        let (status, _, body) = self.send(request);
-        assert_eq!(status, 200, "{path}: {body}");
+    pub(crate) fn read_at_once(&self, paths: &[&str]) {
+        let reads = paths.iter().map(|path| async move {
+            let answer = self.client.send(Request::get(*path).body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            answer.into_body().collect().await.unwrap();
+        });
+        self.runtime.block_on(join_all(reads));
     }
 
     #[track_caller]
