@@ -223,7 +223,16 @@ const EMPTY_LIST_MEANS_NONE: Release = Release::new(1, 22);
 /// Whether a change can decide anything: one that leaves what is read of the object as it was cannot, nor can one of a kind
 /// or name that no walk reads.
 fn can_decide(change: &Change) -> bool {
-    if change.before == change.after || change.actor == Actor::Collector {
+    let is_alike = match (&change.before, &change.after) {
+        (Some(before), Some(after)) => before.decides_as(after),
+        (before, after) => before == after,
+    };
+    !is_alike && is_judged(change)
+}
+
+/// Whether a write of this object, by whoever writes it, can decide anything at all.
+pub(crate) fn is_judged(change: &Change) -> bool {
+    if change.actor == Actor::Collector {
         return false;
     }
     match change.key.kind {

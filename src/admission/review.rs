@@ -4,6 +4,7 @@
 //! more than the rest of the verdict.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
@@ -107,6 +108,12 @@ pub struct UserInfo<'a> {
     /// The groups the user is in.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub groups: Vec<Text<'a>>,
+    /// What tells users of one name apart.
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
+    /// What the authenticator says besides.
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    pub extra: BTreeMap<Text<'a>, Vec<Text<'a>>>,
 }
 
 /// Why a body is not a review that can be judged: the field, and what it should hold.

@@ -95,7 +95,7 @@ impl Serve {
         server_settings.health_listen = serve.health_listen;
         server_settings.drain = serve.drain;
         let server = Server::bind(server_settings, certificates, clients, Arc::clone(&metrics)).await?;
-        let webhook = Arc::new(Webhook::new(source, settings.judge, settings.operator_users));
+        let webhook = Arc::new(Webhook::new(source, settings.judge, settings.transition, settings.operator_users));
         let limits = Limits { concurrency: serve.concurrency, ..Limits::default() };
         server.serve(router(webhook, limits, metrics), &readiness, stopped()?).await;
         Ok(())
