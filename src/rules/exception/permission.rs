@@ -18,9 +18,9 @@ declare_rule! {
     /// ## Why
     ///
     /// `--transition-require-rbac` (`transition.requireRBAC` in the chart) is on, and the API server says that the user may not
-    /// `declare` `transitions.plumbline.dev` in the namespace of the object. The resource is a virtual one, made for this right alone. Where
-    /// the answer cannot be had (plumbline itself may not create SubjectAccessReviews, the API server does not answer), the write is
-    /// refused too: that it cuts requests is certain, and whether it may is not.
+    /// `declare` `transitions.plumbline.dev` in the namespace of the object. The resource is a virtual one, made for this right
+    /// alone. Where the answer cannot be had (plumbline itself may not create SubjectAccessReviews, the API server does not
+    /// answer), the write is refused too: that it cuts requests is certain, and whether it may is not.
     ///
     /// ## How to fix
     ///
@@ -90,11 +90,12 @@ declare_rule! {
 /// Explains that a user may not declare a transition.
 pub(crate) fn not_permitted(changed: &ObjectKey, question: &Question, transition: &Transition, now: Moment) -> Finding {
     let Question { namespace, .. } = question;
-    let message = format!("{} may not declare transitions in namespace {namespace}", quote::name(question.who()));
+    let message =
+        format!("{} may not declare transitions.plumbline.dev in namespace {namespace}", quote::name(question.who()));
     let remedies = [format!(
         "bind a Role in {namespace} with the rule {{apiGroups: [plumbline.dev], resources: [transitions], verbs: [declare]}}"
     )];
-    let says = format!("{}; declaring it needs the verb declare on transitions.plumbline.dev", named(transition, now));
+    let says = format!("{}, until {}", transition.name, transition.until.told_at(now));
     finding(&NOT_PERMITTED, annotation(changed, TRANSITION), &says, message, remedies)
 }
 
