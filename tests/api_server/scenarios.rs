@@ -11,4 +11,5 @@ mod sequence;
 mod stage;
 mod stock;
 mod teardown;
+mod transition;
 mod unknown;
