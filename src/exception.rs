@@ -17,8 +17,8 @@ pub use moment::{Moment, Span};
 pub use permission::{Asker, Permission, Question};
 pub use suppression::{Futile, Suppression, Why};
 pub use transition::{Mistake, Transition};
-pub(crate) use weigh::is_beyond_exceptions;
 pub use weigh::{Covered, Remark, Ruling, Weighed, weigh};
+pub(crate) use weigh::{is_about_exceptions, is_beyond_exceptions};
 
 use crate::model::{Labels, Object};
 

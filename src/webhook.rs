@@ -225,7 +225,7 @@ fn answer(key: &ObjectKey, ruling: &Ruling, versions: String, now: Moment) -> An
     let judgement = &ruling.judgement;
     let codes: Vec<String> = ruling.codes().iter().map(ToString::to_string).collect();
     let suppressed = suppressed(ruling);
-    let mut audit = BTreeMap::from([("verdict".to_owned(), verdict(ruling).to_owned())]);
+    let mut audit = BTreeMap::from([("verdict".to_owned(), ruling.verdict().to_owned())]);
     let mut note = |key: &str, value: String| {
         if !value.is_empty() {
             audit.insert(key.to_owned(), value);
@@ -260,7 +260,7 @@ fn answer(key: &ObjectKey, ruling: &Ruling, versions: String, now: Moment) -> An
         warnings: warnings.iter().map(|warning| format!("{}: {}", warning.code, warning.text)).collect(),
         audit,
         summary: Summary {
-            verdict: verdict(ruling),
+            verdict: ruling.verdict(),
             codes,
             hop: hop.map(|hop| hop.to_string()).unwrap_or_default(),
             transition: ruling.transition.as_ref().map(|transition| transition.name.to_string()).unwrap_or_default(),
@@ -273,14 +273,4 @@ fn answer(key: &ObjectKey, ruling: &Ruling, versions: String, now: Moment) -> An
 fn suppressed(ruling: &Ruling) -> BTreeMap<String, &str> {
     let admitted = ruling.suppressed.iter().filter(|_| ruling.is_exception());
     admitted.map(|(finding, suppression)| (finding.code.to_string(), &*suppression.reason)).collect()
-}
-
-fn verdict(ruling: &Ruling) -> &'static str {
-    let is_silent = ruling.judgement.warnings.is_empty() && ruling.remarks.is_empty();
-    match ruling.judgement.verdict {
-        Verdict::Deny => "deny",
-        Verdict::Allow if ruling.is_exception() => "excepted",
-        Verdict::Allow if is_silent => "allow",
-        Verdict::Allow => "warn",
-    }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules between an object's bytes and a verdict.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "cohort",
     "data_plane",
     "engine",
@@ -17,6 +17,7 @@ const PURE: [&str; 13] = [
     "operator",
     "population",
     "quote",
+    "rehearsal",
     "rules",
     "syntax",
     "view",

@@ -130,6 +130,18 @@ impl Ruling {
         self.judgement.verdict == Verdict::Allow && !(self.covered.is_empty() && self.suppressed.is_empty())
     }
 
+    /// The verdict in one word.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        let is_silent = self.judgement.warnings.is_empty() && self.remarks.is_empty();
+        match self.judgement.verdict {
+            Verdict::Deny => "deny",
+            Verdict::Allow if self.is_exception() => "excepted",
+            Verdict::Allow if is_silent => "allow",
+            Verdict::Allow => "warn",
+        }
+    }
+
     /// The codes of everything that was found, worst first, and then of what is remarked.
     #[must_use]
     pub fn codes(&self) -> Vec<Code> {
@@ -202,4 +214,10 @@ impl Covered {
 #[must_use]
 pub(crate) fn is_beyond_exceptions(finding: &Finding) -> bool {
     rules::rule(finding.code).is_none_or(|rule| rule.family() == Family::Configuration)
+}
+
+/// Whether a code is about what is declared, not about requests.
+#[must_use]
+pub(crate) fn is_about_exceptions(code: Code) -> bool {
+    rules::rule(code).is_some_and(|rule| rule.family() == Family::Exception)
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::words::{counted, how_many, listed, place, requests, who};
-use crate::exception::{Remark, TRANSITION, TRANSITION_UNTIL, is_beyond_exceptions};
+use crate::exception::{Remark, TRANSITION, TRANSITION_UNTIL, is_about_exceptions, is_beyond_exceptions};
 use crate::finding::{Affected, Finding};
 use crate::model::config_map::INFERENCE_SERVICE_CONFIG;
 use crate::object::ObjectKey;
 use crate::quote;
-use crate::rules::{self, Family};
+use crate::rules;
 
 /// How wide the first column is.
 const LABELS: usize = 9;
@@ -195,8 +195,8 @@ fn closing(changed: &ObjectKey, findings: &[Finding], remarks: &[Remark]) -> Vec
     let unchanged = "Nothing has been changed.".to_owned();
     let mut objects = findings.iter().flat_map(|finding| finding.remedies.iter().map(|remedy| &remedy.object));
     let is_a_step = objects.any(|object| object != changed) && !findings.iter().any(is_beyond_exceptions);
-    let codes = findings.iter().map(|finding| finding.code).chain(remarks.iter().map(|remark| remark.code));
-    let declares = codes.filter_map(rules::rule).any(|rule| rule.family() == Family::Exception);
+    let mut codes = findings.iter().map(|finding| finding.code).chain(remarks.iter().map(|remark| remark.code));
+    let declares = codes.any(is_about_exceptions);
     if !is_a_step || declares {
         return vec![unchanged];
     }

@@ -10,10 +10,17 @@ use crate::rules;
 /// The longest part of a reason that fits a warning.
 const REASON: usize = 60;
 
-/// The warnings of a ruling that admits a write: what stays broken and until when, what is suppressed and why, and what was
-/// judged besides.
+/// The warnings of a ruling that admits a write: those of its exceptions, and what was judged besides.
 #[must_use]
 pub fn warnings(ruling: &Ruling, now: Moment) -> Vec<Warning> {
+    let mut warnings = declared(ruling, now);
+    warnings.extend(ruling.judgement.warnings.iter().cloned());
+    warnings
+}
+
+/// The warnings of exceptions alone: what stays broken and until when, what is suppressed and why, what has no effect.
+#[must_use]
+pub fn declared(ruling: &Ruling, now: Moment) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if let Some(transition) = ruling.transition.as_ref().filter(|_| ruling.is_exception()) {
         let until = transition.until.told_at(now);
@@ -41,6 +48,5 @@ pub fn warnings(ruling: &Ruling, now: Moment) -> Vec<Warning> {
     }
     let remarks = ruling.remarks.iter();
     warnings.extend(remarks.map(|remark| Warning { code: remark.code, text: remark.text.clone() }));
-    warnings.extend(ruling.judgement.warnings.iter().cloned());
     warnings
 }

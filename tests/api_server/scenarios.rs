@@ -5,6 +5,7 @@ mod bootstrap;
 mod exempt;
 mod latency;
 mod migration;
+mod order;
 mod outage;
 mod repair;
 mod sequence;
