@@ -239,8 +239,9 @@ fn answer(key: &ObjectKey, ruling: &Ruling, versions: String, now: Moment) -> An
     }
     let reasons = suppressed.iter().map(|(code, reason)| format!("{code}: {}", quote::quoted(reason)));
     note("suppressed", reasons.collect::<Vec<_>>().join(", "));
-    let worst = judgement.findings.iter().chain(&ruling.covered).chain(ruling.suppressed.iter().map(|(one, _)| one));
-    let hop = worst.filter_map(|finding| finding.hop).next();
+    let admitted = ruling.covered.iter().chain(ruling.suppressed.iter().map(|(finding, _)| finding));
+    let worst = judgement.findings.iter().chain(admitted).next();
+    let hop = worst.and_then(|finding| finding.hop);
     let (message, warnings) = match judgement.verdict {
         Verdict::Deny => (denial::message_with(key, &judgement.findings, &ruling.remarks), judgement.warnings.clone()),
         Verdict::Allow => (String::new(), exception::warnings(ruling, now)),

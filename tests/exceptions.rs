@@ -1,6 +1,7 @@
 //! Declared transitions and suppressions, as an API server sees them: `serve --manifests` over real TLS.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
+#![allow(clippy::needless_pass_by_value, reason = "objects are written where they are used")]
 
 use std::path::Path;
 use std::time::SystemTime;

@@ -19,12 +19,12 @@ declare_rule! {
     ///
     /// `--transition-require-rbac` (`transition.requireRBAC` in the chart) is on, and the API server says that the user may not
     /// `declare` `transitions.plumbline.dev` in the namespace of the object. The resource is a virtual one, made for this right
-    /// alone. Where the answer cannot be had (plumbline itself may not create SubjectAccessReviews, the API server does not
-    /// answer), the write is refused too: that it cuts requests is certain, and whether it may is not.
+    /// alone. Where the answer cannot be had (plumbline itself may not create a `SubjectAccessReview`, the API server does
+    /// not answer), the write is refused too: that it cuts requests is certain, and whether it may is not.
     ///
     /// ## How to fix
     ///
-    /// Grant the right to whoever makes the change; for a GitOps tool that is its own service account:
+    /// Grant the right to whoever makes the change; for Argo CD or Flux that is its own service account:
     ///
     /// ```yaml
     /// apiVersion: rbac.authorization.k8s.io/v1

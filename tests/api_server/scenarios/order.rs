@@ -65,7 +65,8 @@ impl Move {
 fn a_sound_set_in_an_order_that_cuts_is_told_apart_from_one_that_is_not() {
     let story = Move::begin();
     let config = story.config(json!({}));
-    let (first, second) = (story.write("a.json", &[config.clone()]), story.write("b.json", &Move::gateway()));
+    let (first, second) =
+        (story.write("a.json", std::slice::from_ref(&config)), story.write("b.json", &Move::gateway()));
 
     // A folder is sent in the order of its names.
     let folder = story.folder.path().to_str().unwrap();
