@@ -61,6 +61,9 @@ impl Serve {
         }
         let source = Arc::new(Fixed::new(snapshot(&manifests)?));
         tracing::info!(objects = manifests.objects().count(), "a directory stands in for the cluster");
+        if settings.transition.require_rbac {
+            tracing::warn!("a directory has no RBAC to ask: everybody may declare transitions");
+        }
         self.serve_source(source, settings, readiness).await
     }
 

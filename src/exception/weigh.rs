@@ -221,3 +221,6 @@ pub(crate) fn is_beyond_exceptions(finding: &Finding) -> bool {
 pub(crate) fn is_about_exceptions(code: Code) -> bool {
     rules::rule(code).is_some_and(|rule| rule.family() == Family::Exception)
 }
+
+#[cfg(test)]
+mod tests;
