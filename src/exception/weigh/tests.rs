@@ -125,3 +125,15 @@ fn a_transition_lasts_until_its_end_and_no_longer_than_allowed() {
     };
     assert_eq!([ends(-1), ends(0), ends(1), ends(3_600), ends(3_601)], [[704], [704], [700], [700], [705]]);
 }
+
+#[test]
+fn a_write_that_only_declares_something_rests_on_nothing() {
+    let (change, plain) = (open(), write(&[]));
+    let settings = crate::engine::JudgeSettings::default();
+    let judged = |before: Option<Object>, after: Option<Object>| {
+        let change = Change { before, after, ..change.clone() };
+        crate::engine::judge(&crate::view::Snapshot::default(), &change, &settings)
+    };
+    assert!(judged(plain.after.clone(), change.after.clone()).needs.is_empty());
+    assert!(!judged(None, change.after.clone()).needs.is_empty());
+}
