@@ -174,6 +174,13 @@ fn the_longest_transition_is_a_setting() {
 }
 
 #[test]
+fn a_directory_has_nobody_to_ask_for_a_right() {
+    let serving = Serving::start(Path::new(EXAMPLE), &["--transition-require-rbac"]);
+    let narrow = gateway(&NARROW, json!({TRANSITION: "move", UNTIL: in_seconds(60)}));
+    assert_eq!(serving.review(Some(&gateway(&HOSTS, json!({}))), Some(&narrow))["allowed"], true);
+}
+
+#[test]
 fn nothing_lets_configuration_through_that_its_controller_refuses() {
     let serving = Serving::start(Path::new(EXAMPLE), &[]);
     let config = |ingress: &str, annotations: Value| {
