@@ -77,7 +77,8 @@ declare_rule! {
     /// by host only where the server's protocol is `HTTP`, `HTTP2`, `GRPC`, `GRPC-WEB` or `HTTP_PROXY` (in any case); `HTTPS`
     /// and `TLS` make TLS listeners, and `TCP`, `MONGO` and the rest know no HTTP routes.
     ///
-    /// A server in mode `ISTIO_MUTUAL` is not judged: the mesh reaches it although a plain client does not.
+    /// A server in mode `ISTIO_MUTUAL` is not judged as it stands: the mesh reaches it although a plain client does not. A
+    /// write that turns a plaintext server into one cuts the plain clients that it had.
     ///
     /// ## How to fix
     ///

@@ -173,6 +173,7 @@ impl Walker<'_, '_> {
             gateways: vec![gateway],
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
+            forwarded: false,
             site,
         };
         Ok(Public { route, through_kserve: true })
@@ -199,6 +200,7 @@ impl Walker<'_, '_> {
             bound: Vec::new(),
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
+            forwarded: false,
             site: self.kserve_site("disableIstioVirtualHost", &config.disable_virtual_host),
         };
         Public { route, through_kserve: false }
@@ -227,6 +229,7 @@ impl Walker<'_, '_> {
             bound: external.iter().chain(&local).map(|entry| entry.gateway.clone()).collect(),
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
+            forwarded: false,
             site: config.site(FieldPath::of("data.external-gateways")),
         };
         Ok(Public { route, through_kserve: false })

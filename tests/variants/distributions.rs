@@ -206,6 +206,16 @@ fn strict_mutual_tls() {
         manifest["spec"]["servers"][0]["tls"] = json!({"mode": "ISTIO_MUTUAL"});
     });
     nothing(&mutual, &settings);
+    assert_refused("plain clients cut off", &stock(), &mutual, &settings, "not-http at L3");
+    let hosts = |host: &str| {
+        mutual.clone().edited(IstioGateway, LOCAL, |manifest| manifest["spec"]["servers"][0]["hosts"] = json!([host]))
+    };
+    assert_admitted("a write of what is mutual already", &mutual, &hosts("*.svc.cluster.local"), &settings);
+    let external = stock().edited(IstioGateway, "knative-serving/knative-ingress-gateway", |manifest| {
+        manifest["spec"]["servers"][0]["port"]["protocol"] = "HTTPS".into();
+        manifest["spec"]["servers"][0]["tls"] = json!({"mode": "ISTIO_MUTUAL"});
+    });
+    assert_refused("public clients cut off", &stock(), &external, &settings, "not-http at E1");
     let off = set(&stock(), KSERVE, "disableIstioVirtualHost", true);
     nothing(&off, &settings);
     assert_admitted("the virtual host switched off", &stock(), &off, &settings);
