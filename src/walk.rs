@@ -291,14 +291,16 @@ pub enum Mismatch {
         /// Where its servers listen, with the number each is written with.
         ports: Vec<(u16, u16)>,
     },
-    /// Another Gateway's server took the port with another protocol, being older.
+    /// Another server took the port with another protocol, coming first, or for the same address in another spelling.
     Dropped {
         /// The Gateway.
         gateway: Arc<IstioGateway>,
         /// Its server's place.
         server: usize,
-        /// The Gateway that won.
+        /// The Gateway of the other server: an older one, or itself.
         winner: Arc<IstioGateway>,
+        /// The other server's place.
+        taken_by: usize,
     },
     /// Its server is no plaintext HTTP server.
     NotHttp {

@@ -80,7 +80,9 @@ fn without_route(case: &Case<'_>, unrouted: &Unrouted) -> Explanation {
             agreement::other_port(case, unrouted, candidate, gateway, ports)
         }
         Mismatch::OtherPort { gateway, ports } => gateway::other_port(case, unrouted, candidate, gateway, ports),
-        Mismatch::Dropped { gateway, server, winner } => listener::conflict(case, unrouted, gateway, *server, winner),
+        Mismatch::Dropped { gateway, server, winner, taken_by } => {
+            listener::conflict(case, unrouted, (gateway, *server), (winner, *taken_by))
+        }
         // A TLS client asks for an HTTPS server, so one that speaks TLS fails for its hosts.
         Mismatch::NotHttp { gateway, server } if case.is_secure() && gateway.servers[*server].is_tls() => {
             hosts::not_covered(case, unrouted, candidate, gateway, *server)

@@ -196,3 +196,28 @@ fn an_operators_list_moves_the_shipped_service() {
     let deleted = before.clone().without(KnativeServing, "knative-serving/knative-serving");
     assert_refused("the KnativeServing deleted", &before, &deleted, &settings(), "no-listener at L3");
 }
+
+/// The code of the first finding of a refused change of the local Gateway, and its message.
+fn refused(edit: impl FnOnce(&mut Value)) -> (String, String) {
+    let changed = stock().edited(IstioGateway, LOCAL, edit);
+    let judgement = judged(&stock(), &changed, &settings());
+    let finding = judgement.findings.first().expect("refused");
+    (finding.code.to_string(), finding.message.clone())
+}
+
+#[test]
+fn servers_of_one_gateway_that_want_the_same_port() {
+    let (code, message) = refused(|manifest| {
+        let tcp = json!({"port": {"number": 8081, "name": "tcp", "protocol": "TCP"}, "hosts": ["*"]});
+        manifest["spec"]["servers"].as_array_mut().expect("servers").insert(0, tcp);
+    });
+    assert_eq!(code, "PL112", "{message}");
+    assert!(message.contains("istiod drops server 1") && message.contains("its server 0 holds port 8081"), "{message}");
+    let (code, message) = refused(|manifest| {
+        let other =
+            json!({"port": {"number": 8081, "name": "b", "protocol": "HTTP"}, "hosts": ["*"], "bind": "0.0.0.0"});
+        manifest["spec"]["servers"].as_array_mut().expect("servers").push(other);
+    });
+    assert_eq!(code, "PL112", "{message}");
+    assert!(message.starts_with("Envoy refuses port 8081"), "{message}");
+}
