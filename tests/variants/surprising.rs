@@ -221,3 +221,17 @@ fn servers_of_one_gateway_that_want_the_same_port() {
     assert_eq!(code, "PL112", "{message}");
     assert!(message.starts_with("Envoy refuses port 8081"), "{message}");
 }
+
+#[test]
+fn a_lost_port_is_mended_with_the_one_that_the_pods_declare() {
+    // A gateway's number 80 is the pods' 8080 by way of its Service alone, whose port leads to a name that no container has.
+    let changed = stock().edited(Service, ENTRY, |manifest| {
+        let ports = manifest["spec"]["ports"].as_array_mut().expect("ports");
+        let http = ports.iter_mut().find(|port| port["port"] == 80).expect("port 80");
+        http["targetPort"] = "web".into();
+    });
+    let judgement = judged(&stock(), &changed, &settings());
+    let finding = judgement.findings.first().expect("refused");
+    assert_eq!(finding.code.to_string(), "PL204", "{}", finding.message);
+    assert!(finding.remedies[0].text().ends_with("to 8080"), "{}", finding.remedies[0].text());
+}
