@@ -235,3 +235,25 @@ fn a_lost_port_is_mended_with_the_one_that_the_pods_declare() {
     assert_eq!(finding.code.to_string(), "PL204", "{}", finding.message);
     assert!(finding.remedies[0].text().ends_with("to 8080"), "{}", finding.remedies[0].text());
 }
+
+#[test]
+fn a_gateway_that_is_only_added_moves_nobody() {
+    const KEY: &str = "local-gateway.knative-serving";
+    let host = "knative-local-gateway.istio-system.svc.cluster.local";
+    let second = stock().objects.values().find(|object| object["metadata"]["name"] == "knative-local-gateway").cloned();
+    let mut second = second.expect("the local Gateway");
+    second["metadata"]["name"] = "second".into();
+    let old_keys =
+        |keys: Value| stock().with(&second.to_string()).edited(ConfigMap, ISTIO, |manifest| manifest["data"] = keys);
+    let one = old_keys(json!({format!("{KEY}.knative-local-gateway"): host}));
+    let both = old_keys(json!({format!("{KEY}.knative-local-gateway"): host, format!("{KEY}.second"): host}));
+    let other = old_keys(json!({format!("{KEY}.second"): host}));
+    let moves = |before: &Cluster, after: &Cluster| {
+        let judgement = judged(before, after, &settings());
+        assert!(judgement.findings.is_empty(), "{:?}", judgement.findings);
+        judgement.warnings.iter().any(|warning| warning.code.to_string() == "PL504")
+    };
+    assert!(!moves(&one, &both));
+    assert!(moves(&both, &other));
+    assert!(moves(&one, &other));
+}
