@@ -226,6 +226,13 @@ pub enum Cause {
         /// The public host.
         host: String,
     },
+    /// The public name that clients use is not given out any more.
+    NameGone {
+        /// That name.
+        from: String,
+        /// The name that takes its place and leads nowhere; `None` where there is none.
+        to: Option<String>,
+    },
     /// Knative binds its services to no gateway for these hosts.
     NoGatewayConfigured {
         /// The Host.

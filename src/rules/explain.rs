@@ -48,6 +48,7 @@ fn explanation(case: &Case<'_>) -> Explanation {
         Cause::Refused { config, refusal } => refusal::explanation(case.view(), case.facts(), config, refusal),
         Cause::ConfigMissing { config } => refusal::missing(config, case.facts()),
         Cause::NoEntry { host } => external::no_entry(case, host),
+        Cause::NameGone { from, to } => external::name_gone(case, from, to.as_deref()),
         Cause::NoGatewayConfigured { host } => agreement::no_local_gateway(case, host),
         Cause::GatewayMissing { gateway } => readiness::missing(case, gateway),
         Cause::ProbeNotCovered { gateway, server, host, service } => {
@@ -131,7 +132,7 @@ fn outcome(case: &Case<'_>) -> (&'static str, &'static str) {
         Cause::NoVirtualHost(_) => ("no-virtual-host", "the gateway answers 404"),
         Cause::Redirect { .. } => ("tls-redirect", "the gateway answers 301 and sends the client to https"),
         Cause::Refused { config, .. } | Cause::ConfigMissing { config } => refusal::outcome(config, case.facts()),
-        Cause::NoEntry { .. } => {
+        Cause::NoEntry { .. } | Cause::NameGone { .. } => {
             ("no-external-entry", "the public name leads nowhere: it does not resolve, or times out")
         }
         Cause::NoGatewayConfigured { .. } => {

@@ -7,10 +7,11 @@ use super::request::{Hop, Request, RequestKind, Subject};
 use super::route::{Route, broken};
 use super::{Cause, End, Passed, Step, Walk, Walker};
 use crate::model::config_map::CONFIG_DOMAIN;
+use crate::model::domain_config::DomainConfig;
 use crate::model::kserve_config::KserveConfig;
 use crate::model::names::{GatewayRef, is_dns_subdomain};
 use crate::model::service::{Service, ServiceKind};
-use crate::object::{FieldPath, Kind, ObjectKey};
+use crate::object::{FieldPath, Kind, ObjectKey, Site};
 use crate::view::Lookup;
 
 /// A public request before it has entered: its host, and the route that should take it.
@@ -18,6 +19,8 @@ struct Public {
     route: Route,
     /// Whether KServe's virtual host takes it, and forwards to Knative's local gateway.
     through_kserve: bool,
+    /// The field that makes its host what it is.
+    named_by: Site,
 }
 
 impl Walker<'_, '_> {
@@ -141,7 +144,9 @@ impl Walker<'_, '_> {
                 // KServe still gives out URLs under ingressDomain, and nothing routes them.
                 (Some(_), None) => Ok(self.unrouted_path(subject, config)),
                 (_, Some(_)) => Err(End::NotMade),
-                (None, None) => self.knative_public(subject, knative_host),
+                (None, None) => {
+                    self.knative_public(subject, knative_host, self.domain_site(DomainConfig::path(own_domain)))
+                }
             };
         }
         let component = if subject.shape.transformer { "-transformer" } else { "-predictor" };
@@ -163,6 +168,11 @@ impl Walker<'_, '_> {
                 host
             }
         };
+        let named_by = match domain {
+            None if config.path_template.is_some() => self.kserve_site("ingressDomain", &config.ingress_domain),
+            None => self.domain_site(DomainConfig::path(own_domain)),
+            Some(_) => self.kserve_site("additionalIngressDomains", &config.additional_domains),
+        };
         let gateway = self.kserve_gateway(subject, "ingressGateway", &config.ingress_gateway);
         let site = gateway.1.clone();
         let route = Route {
@@ -176,19 +186,21 @@ impl Walker<'_, '_> {
             forwarded: false,
             site,
         };
-        Ok(Public { route, through_kserve: true })
+        Ok(Public { route, through_kserve: true, named_by })
     }
 
     /// A public name that was served and is not given out any more.
     fn name_gone(&self, before: &Request, is_additional: bool) -> End {
-        let host = before.url.split_once("://").map_or(before.url.as_str(), |(_, host)| host).to_owned();
         let site = if is_additional {
             self.facts.kserve_config().site(KserveConfig::path("additionalIngressDomains"))
         } else {
-            let config = ObjectKey::new(Kind::ConfigMap, self.facts.knative_namespace.clone(), CONFIG_DOMAIN);
-            config.site(FieldPath::of("data"))
+            self.domain_site(FieldPath::of("data"))
         };
-        broken(Hop::Entry, Cause::NoEntry { host }, site)
+        broken(Hop::Entry, Cause::NameGone { from: before.host().to_owned(), to: None }, site)
+    }
+
+    fn domain_site(&self, path: FieldPath) -> Site {
+        ObjectKey::new(Kind::ConfigMap, self.facts.knative_namespace.clone(), CONFIG_DOMAIN).site(path)
     }
 
     fn unrouted_path(&self, subject: &Subject, config: &KserveConfig) -> Public {
@@ -203,10 +215,10 @@ impl Walker<'_, '_> {
             forwarded: false,
             site: self.kserve_site("disableIstioVirtualHost", &config.disable_virtual_host),
         };
-        Public { route, through_kserve: false }
+        Public { route, through_kserve: false, named_by: self.kserve_site("ingressDomain", &config.ingress_domain) }
     }
 
-    fn knative_public(&self, subject: &Subject, host: String) -> Result<Public, End> {
+    fn knative_public(&self, subject: &Subject, host: String, named_by: Site) -> Result<Public, End> {
         let istio = self.istio_config()?;
         let redirects = matches!(&self.configuration.network, Lookup::Present(network) if network.redirects_http);
         if redirects {
@@ -232,7 +244,7 @@ impl Walker<'_, '_> {
             forwarded: false,
             site: config.site(FieldPath::of("data.external-gateways")),
         };
-        Ok(Public { route, through_kserve: false })
+        Ok(Public { route, through_kserve: false, named_by })
     }
 
     /// The Services through which the public name leads into the cluster.
@@ -254,6 +266,10 @@ impl Walker<'_, '_> {
             return Ok(entries);
         }
         let entries = match before {
+            Some(request) if request.entries_by_dns && request.host() != route.host => {
+                let (from, to) = (request.host().to_owned(), Some(route.host.clone()));
+                return Err(broken(Hop::Entry, Cause::NameGone { from, to }, public.named_by.clone()));
+            }
             Some(request) if request.entries_by_dns => return Err(self.no_entry(route)),
             Some(request) => request.entries.clone(),
             None => self.entries_by_selector(&route.gateways[..route.meant], port),
@@ -263,7 +279,7 @@ impl Walker<'_, '_> {
     }
 
     /// The Services in front of the pods of the route's Gateways, those that face the outside first of all.
-    fn entries_by_selector(&self, gateways: &[(GatewayRef, crate::object::Site)], port: u16) -> Vec<(ObjectKey, u16)> {
+    fn entries_by_selector(&self, gateways: &[(GatewayRef, Site)], port: u16) -> Vec<(ObjectKey, u16)> {
         let found =
             gateways.iter().filter_map(|(gateway, _)| self.view.gateway(&gateway.namespace, &gateway.name).present());
         let services: Vec<Arc<Service>> =

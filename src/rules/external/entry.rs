@@ -1,5 +1,6 @@
 //! The Services through which public requests enter.
 
+use crate::finding::Remedy;
 use crate::model::service::{EXTERNAL_DNS_ANNOTATION, Service};
 use crate::object::FieldPath;
 use crate::quote;
@@ -217,13 +218,20 @@ pub(in crate::rules) fn no_entry(case: &Case<'_>, host: &str) -> Explanation {
     explanation.remedy(remedy::by_hand(entry, text))
 }
 
-fn dns_path() -> FieldPath {
+/// The annotation by which external-dns gives a Service its names.
+pub(super) fn dns_path() -> FieldPath {
     FieldPath::of("metadata.annotations").key(EXTERNAL_DNS_ANNOTATION)
 }
 
-fn with_name(case: &Case<'_>, service: &Service, names: &str, host: &str) -> crate::finding::Remedy {
-    // A record for the whole subdomain, as public names are usually kept.
-    let record = host.split_once('.').map_or_else(|| host.to_owned(), |(_, rest)| format!("*.{rest}"));
+/// Adds a name to those that external-dns gives a Service.
+pub(super) fn with_name(case: &Case<'_>, service: &Service, names: &str, host: &str) -> Remedy {
+    let kserve = case.walker.configuration.kserve();
+    let is_shared = kserve.is_some_and(|kserve| kserve.path_template.is_some() && kserve.ingress_domain.value == *host);
+    let record = match host.split_once('.') {
+        // A record for the whole subdomain, as public names are usually kept; with a pathTemplate all share one.
+        Some((_, rest)) if !is_shared => format!("*.{rest}"),
+        _ => host.to_owned(),
+    };
     let value = format!("{names},{record}");
     let say = |field: &str| format!("add {} to {field}", quote::quoted(&record));
     case.change(&service.key.site(dns_path()), say, |path| Patch::default().test(path, names).replace(path, value))
