@@ -183,7 +183,6 @@ impl Walker<'_, '_> {
             gateways: vec![gateway],
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
-            forwarded: false,
             site,
         };
         Ok(Public { route, through_kserve: true, named_by })
@@ -212,7 +211,6 @@ impl Walker<'_, '_> {
             bound: Vec::new(),
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
-            forwarded: false,
             site: self.kserve_site("disableIstioVirtualHost", &config.disable_virtual_host),
         };
         Public { route, through_kserve: false, named_by: self.kserve_site("ingressDomain", &config.ingress_domain) }
@@ -241,7 +239,6 @@ impl Walker<'_, '_> {
             bound: external.iter().chain(&local).map(|entry| entry.gateway.clone()).collect(),
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
-            forwarded: false,
             site: config.site(FieldPath::of("data.external-gateways")),
         };
         Ok(Public { route, through_kserve: false, named_by })

@@ -63,7 +63,6 @@ impl Walker<'_, '_> {
             meant: 1,
             hops: (Hop::Listener, Hop::Route),
             tls: false,
-            forwarded: false,
             site,
         };
         self.through(&service, port, Hop::Service, &route, &mut walk.passed)?;
@@ -107,7 +106,6 @@ impl Walker<'_, '_> {
             let forward = Step::Forward { to: service.key.qualified_name(), host: host.clone() };
             walk.passed.push(Passed { hop, step: forward, sites: vec![site.clone()] });
             let route = self.knative_local_route(subject, component, &istio, host.clone());
-            let route = Route { forwarded: true, ..route };
             self.through(&service, HTTP_PORT, hop, &route, &mut walk.passed)?;
             walk.passed.push(Passed { hop: Hop::KnativeRoute, step: Step::Backend { host }, sites: Vec::new() });
         }
@@ -136,7 +134,6 @@ impl Walker<'_, '_> {
             bound: entries.iter().chain(&external).map(|entry| entry.gateway.clone()).collect(),
             hops: (Hop::KnativeListener, Hop::KnativeRoute),
             tls: false,
-            forwarded: false,
             site: config.site(crate::model::config_map::ConfigMap::path("local-gateways")),
         }
     }

@@ -29,8 +29,6 @@ pub(super) struct Route {
     pub(super) hops: (Hop, Hop),
     /// Whether the client speaks TLS.
     pub(super) tls: bool,
-    /// Whether a gateway forwards here, which a destination rule may tell to speak TLS.
-    pub(super) forwarded: bool,
     /// The field that brought the request here, for a break without a better one.
     pub(super) site: Site,
 }
@@ -129,9 +127,9 @@ impl Walker<'_, '_> {
         match &listener {
             // A server without HTTP opens nothing here, but keeps others from the port.
             Listener::Closed | Listener::NotHttp { open: false, .. } => Err(unrouted_at(hop, Cause::NoListener)),
-            // What arrived in plaintext until now does not any more; of anybody else nothing is known.
+            // Whoever arrived in plaintext until now, a gateway that forwards included, does not any more.
             Listener::NotHttp { istio_mutual: true, by, .. }
-                if route.forwarded || !self.view.takes_plaintext_from(&by.gateway, by.index) =>
+                if !self.view.takes_plaintext_from(&by.gateway, by.index) =>
             {
                 let why = format!("{} serves ISTIO_MUTUAL here, which only the mesh can use", by.gateway.key);
                 Err(End::Unknown { hop, why })
