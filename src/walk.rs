@@ -251,6 +251,8 @@ pub enum Cause {
         server: usize,
         /// The Host of the probe.
         host: String,
+        /// The namespace of the VirtualService.
+        namespace: Arc<str>,
         /// The Service whose labels lead the probe to its endpoints.
         service: ObjectKey,
     },

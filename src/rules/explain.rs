@@ -51,8 +51,8 @@ fn explanation(case: &Case<'_>) -> Explanation {
         Cause::NameGone { from, to } => external::name_gone(case, from, to.as_deref()),
         Cause::NoGatewayConfigured { host } => agreement::no_local_gateway(case, host),
         Cause::GatewayMissing { gateway } => readiness::missing(case, gateway),
-        Cause::ProbeNotCovered { gateway, server, host, service } => {
-            readiness::not_covered(case, gateway, *server, host, service)
+        Cause::ProbeNotCovered { gateway, server, host, namespace, service } => {
+            readiness::not_covered(case, (gateway, *server), host, namespace, service)
         }
     }
 }

@@ -8,6 +8,7 @@ use super::route::{Route, broken};
 use super::{Cause, End, Passed, Step, Walk, Walker};
 use crate::model::config_map::CONFIG_DOMAIN;
 use crate::model::domain_config::DomainConfig;
+use crate::model::inference_service::Component;
 use crate::model::kserve_config::KserveConfig;
 use crate::model::names::{GatewayRef, is_dns_subdomain};
 use crate::model::service::{Service, ServiceKind};
@@ -115,8 +116,8 @@ impl Walker<'_, '_> {
         Ok(())
     }
 
-    /// The public host of an InferenceService and its route.
-    fn public(&self, subject: &Subject, config: &KserveConfig, domain: Option<&Arc<str>>) -> Result<Public, End> {
+    /// The public host that Knative gives a component, and the domain in it.
+    pub(super) fn knative_host(&self, subject: &Subject, component: Component) -> Result<(String, &str), End> {
         let hop = Hop::Entry;
         let network = match &self.configuration.network {
             Lookup::Present(network) => network,
@@ -129,23 +130,31 @@ impl Walker<'_, '_> {
             Lookup::Absent => return Err(End::NotMade),
             Lookup::Unknown(why) => return Err(End::Unknown { hop, why: format!("config-domain: {why}") }),
         };
-        let labels = subject.service_labels(subject.front());
-        let Some(own_domain) = domains.domain_for(&labels, &self.facts.cluster_domain) else {
+        let labels = subject.service_labels(component);
+        let Some(domain) = domains.domain_for(&labels, &self.facts.cluster_domain) else {
             return Err(End::NotMade);
         };
-        let front = subject.service(subject.front());
-        let fields = [("Name", front.as_str()), ("Namespace", &*subject.namespace), ("Domain", own_domain)];
+        let service = subject.service(component);
+        let fields = [("Name", service.as_str()), ("Namespace", &*subject.namespace), ("Domain", domain)];
         let rendered = network.domain_template.as_ref().and_then(|template| template.render(&fields));
-        let Some(knative_host) = rendered else {
+        let Some(host) = rendered else {
             return Err(End::Unknown { hop, why: "Knative's domain-template cannot be evaluated here".to_owned() });
         };
+        Ok((host, domain))
+    }
+
+    /// The public host of an InferenceService and its route.
+    fn public(&self, subject: &Subject, config: &KserveConfig, domain: Option<&Arc<str>>) -> Result<Public, End> {
+        let (knative_host, own_domain) = self.knative_host(subject, subject.front())?;
         if config.disable_virtual_host.value {
             return match (&config.path_template, domain) {
                 // KServe still gives out URLs under ingressDomain, and nothing routes them.
                 (Some(_), None) => Ok(self.unrouted_path(subject, config)),
                 (_, Some(_)) => Err(End::NotMade),
                 (None, None) => {
-                    self.knative_public(subject, knative_host, self.domain_site(DomainConfig::path(own_domain)))
+                    let route = self.knative_public(subject, subject.front(), knative_host)?;
+                    let named_by = self.domain_site(DomainConfig::path(own_domain));
+                    Ok(Public { route, through_kserve: false, named_by })
                 }
             };
         }
@@ -216,7 +225,8 @@ impl Walker<'_, '_> {
         Public { route, through_kserve: false, named_by: self.kserve_site("ingressDomain", &config.ingress_domain) }
     }
 
-    fn knative_public(&self, subject: &Subject, host: String, named_by: Site) -> Result<Public, End> {
+    /// Knative's route for a component's public host.
+    pub(super) fn knative_public(&self, subject: &Subject, component: Component, host: String) -> Result<Route, End> {
         let istio = self.istio_config()?;
         let redirects = matches!(&self.configuration.network, Lookup::Present(network) if network.redirects_http);
         if redirects {
@@ -224,14 +234,14 @@ impl Walker<'_, '_> {
             return Err(End::Unknown { hop: Hop::ExternalRoute, why });
         }
         let config = self.facts.istio_config();
-        let labels = subject.service_labels(subject.front());
+        let labels = subject.service_labels(component);
         let external = istio.external_for(&labels);
         let local = istio.local_for(&labels);
         // Knative's match for cluster-local hosts is the prefix that they share, which a public host mostly begins with too.
-        let prefix = format!("{}.{}", subject.service(subject.front()), subject.namespace);
+        let prefix = format!("{}.{}", subject.service(component), subject.namespace);
         let also = if host.starts_with(&prefix) { local.as_slice() } else { &[] };
         let named = external.iter().chain(also);
-        let route = Route {
+        Ok(Route {
             meant: external.len(),
             namespace: subject.namespace.clone(),
             host,
@@ -240,8 +250,7 @@ impl Walker<'_, '_> {
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
             site: config.site(FieldPath::of("data.external-gateways")),
-        };
-        Ok(Public { route, through_kserve: false, named_by })
+        })
     }
 
     /// The Services through which the public name leads into the cluster.
