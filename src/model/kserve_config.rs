@@ -213,7 +213,22 @@ fn path_problem(template: &GoTemplate) -> Option<String> {
         return Some(format!("reads .{field}, and there are only .Name and .Namespace"));
     }
     let path = template.render(&known)?;
-    (!path.starts_with('/')).then(|| format!("is {path:?}, which does not begin with \"/\""))
+    let problem = if !path.starts_with('/') {
+        "does not begin with \"/\""
+    } else if path.starts_with("//") {
+        "begins with a host"
+    } else if path.contains(|character: char| character.is_ascii_control()) {
+        "holds a control character"
+    } else if path.match_indices('%').any(|(at, _)| !is_escape(&path[at + 1..])) {
+        "holds a \"%\" without two hexadecimal digits"
+    } else {
+        return None;
+    };
+    Some(format!("is {path:?}, which {problem}"))
+}
+
+fn is_escape(behind: &str) -> bool {
+    behind.as_bytes().first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Why istiod's webhook refuses a destination host (istio `pkg/config/validation` `validateDestination`).

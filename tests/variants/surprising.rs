@@ -116,7 +116,15 @@ fn public_names_that_end() {
 fn paths_that_kserve_cannot_make() {
     let with = |template: &str| set(&stock(), "pathTemplate", template);
     assert_admitted("a path", &with("/a/{{ .Name }}"), &with("/b/{{ .Namespace }}/{{ .Name }}"), &settings());
-    for template in ["/a/{{ .Model }}", "a/{{ .Name }}", "/a/{{ Name }}"] {
+    let impossible = [
+        "/a/{{ .Model }}",
+        "a/{{ .Name }}",
+        "/a/{{ Name }}",
+        "//a/{{ .Name }}",
+        "/a%/{{ .Name }}",
+        "/{{ .Name | lower }}",
+    ];
+    for template in impossible {
         assert_refused(template, &with("/a/{{ .Name }}"), &with(template), &settings(), "controller-error");
     }
 }
