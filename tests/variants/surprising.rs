@@ -265,3 +265,23 @@ fn a_gateway_that_is_only_added_moves_nobody() {
     assert!(moves(&both, &other));
     assert!(moves(&one, &other));
 }
+
+#[test]
+fn the_operator_undoes_an_edit_that_empties_what_it_ships() {
+    let serving = json!({
+        "apiVersion": "operator.knative.dev/v1beta1", "kind": "KnativeServing",
+        "metadata": {"name": "knative-serving", "namespace": "knative-serving"},
+        "spec": {"ingress": {"istio": {"enabled": true}}},
+    });
+    let cluster = stock().with(&serving.to_string());
+    let edited = |cluster: &Cluster, selector: Value| {
+        cluster.clone().edited(IstioGateway, LOCAL, |manifest| manifest["spec"]["selector"] = selector)
+    };
+    let undone = |before: &Cluster, after: &Cluster| {
+        let judgement = judged(before, after, &settings());
+        judgement.warnings.iter().any(|warning| warning.code.to_string() == "PL501")
+    };
+    let emptied = edited(&cluster, json!({}));
+    assert!(undone(&cluster, &emptied), "no selector is not what the operator ships");
+    assert!(!undone(&emptied, &cluster), "back to what it ships");
+}
