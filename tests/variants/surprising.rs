@@ -138,6 +138,8 @@ fn services_that_change_their_kind() {
     assert_admitted("NodePort", &stock(), &kind(local, "NodePort"), &settings());
     assert_admitted("LoadBalancer", &stock(), &kind(local, "LoadBalancer"), &settings());
     assert_refused("no load balancer", &stock(), &kind(ENTRY, "ClusterIP"), &settings(), "no-external-entry at E1");
+    let judgement = judged(&stock(), &kind(ENTRY, "NodePort"), &settings());
+    assert!(judgement.findings[0].remedies[0].text().ends_with("to LoadBalancer"), "{:?}", judgement.findings);
     let headless = spec(local, &|spec| spec["clusterIP"] = "None".into());
     assert_refused("headless", &stock(), &headless, &settings(), "no-listener at L3");
     let alias = |target: &str| spec(local, &|spec| *spec = json!({"type": "ExternalName", "externalName": target}));

@@ -1,7 +1,7 @@
 //! The Services through which public requests enter.
 
 use crate::finding::Remedy;
-use crate::model::service::{EXTERNAL_DNS_ANNOTATION, Service};
+use crate::model::service::{EXTERNAL_DNS_ANNOTATION, Service, ServiceKind};
 use crate::object::FieldPath;
 use crate::quote;
 use crate::rules::case::{Case, Explanation, field, labels, object};
@@ -203,10 +203,20 @@ pub(in crate::rules) fn no_entry(case: &Case<'_>, host: &str) -> Explanation {
         Explanation::new(&ENTRY_MISSING, message, site.clone(), quote::quoted(&gateway.key.qualified_name()));
     let services = case.view().services_selecting(&gateway.selector);
     for service in &services {
-        if let Some(names) = service.meta.annotations.get(EXTERNAL_DNS_ANNOTATION) {
-            explanation = explanation
-                .and(service.key.site(dns_path()), quote::quoted(names))
-                .remedy(with_name(case, service, names, host));
+        let Some(names) = service.public_names() else { continue };
+        explanation = explanation.and(service.key.site(dns_path()), quote::quoted(names));
+        if service.serves_public_name(host) != Some(true) {
+            explanation = explanation.remedy(with_name(case, service, names, host));
+        } else if service.kind != ServiceKind::LoadBalancer {
+            let site = service.key.site(FieldPath::of("spec.type"));
+            let say = |field: &str| format!("set {field} to LoadBalancer");
+            let to = case.change(&site, say, |path| Patch::default().add(path, "LoadBalancer"));
+            explanation.message = format!(
+                "{} carries the public name {} for external-dns, and is of a type that has no address outside",
+                object(&service.key),
+                quote::name(host)
+            );
+            explanation = explanation.and(site, "no LoadBalancer").remedy((!service.headless).then_some(to));
         }
     }
     let text = format!(

@@ -64,9 +64,16 @@ declare_rule! {
 
 pub(in crate::rules) fn name_gone(case: &Case<'_>, from: &str, to: Option<&str>) -> Explanation {
     let site = &case.broken.site;
-    let (old, field) = (quote::name(from), case.field(site));
-    let keep =
-        remedy::by_hand(&site.object, format!("leave {field} as it was for as long as clients use the old names"));
+    let (old, mut field) = (quote::name(from), case.field(site));
+    let kserve = case.walker.configuration.kserve();
+    let is_shared = site.object == case.facts().kserve_config() && kserve.is_some_and(|it| it.path_template.is_some());
+    // Either of the two may be what has been written.
+    let path = is_shared.then(|| site.object.site(KserveConfig::path("pathTemplate")));
+    if let Some(path) = &path {
+        field = format!("{} and {field}", case.field(path));
+    }
+    let text = format!("leave {field} as before for as long as clients use the old names");
+    let keep = remedy::by_hand(&site.object, text);
     let Some(to) = to else {
         let message = format!("the public name {old} would end: {field} gives these services none any more");
         return Explanation::new(&NAME_GONE, message, site.clone(), "no name for these services").remedy(keep);
@@ -75,9 +82,7 @@ pub(in crate::rules) fn name_gone(case: &Case<'_>, from: &str, to: Option<&str>)
     let message =
         format!("the public name {old} would become {to_name} by {field}, which no Service carries for external-dns");
     let mut explanation = Explanation::new(&NAME_GONE, message, site.clone(), format!("makes it {to_name}"));
-    let template = case.walker.configuration.kserve().is_some_and(|kserve| kserve.path_template.is_some());
-    if template && site.object == case.facts().kserve_config() {
-        let path = site.object.site(KserveConfig::path("pathTemplate"));
+    if let Some(path) = path {
         explanation = explanation.and(path, "set, so that all public URLs share ingressDomain");
     }
     for service in case.view().load_balancers() {
