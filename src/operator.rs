@@ -33,13 +33,9 @@ pub fn project(
         let key = ObjectKey::new(Kind::ConfigMap, namespace.clone(), name);
         writes.extend(project_config_map(view, key, before, after));
     }
-    for (name, number, pick) in [
-        (SHIPPED_EXTERNAL, 80, external_override as fn(&KnativeServing) -> Option<&GatewayOverride>),
-        (SHIPPED_LOCAL, LOCAL_PORT, local_override),
-    ] {
+    for name in [SHIPPED_EXTERNAL, SHIPPED_LOCAL] {
         let key = ObjectKey::new(Kind::IstioGateway, namespace.clone(), name);
-        let derive =
-            |serving: &KnativeServing| serving.installs_istio().then(|| shipped_gateway(&key, number, pick(serving)));
+        let derive = |serving: &KnativeServing| derived_gateway(serving, name);
         let (was, is) = (before.and_then(derive), after.and_then(derive));
         if was != is {
             let live = view.gateway(&key.namespace, &key.name).present();
@@ -62,6 +58,23 @@ pub fn is_derived(key: &ObjectKey, serving: &KnativeServing) -> bool {
         Kind::Service => serving.installs_istio() && *key == service_key(serving),
         _ => false,
     }
+}
+
+/// One of the two Gateways that Knative ships, as the operator writes it; `None` where it installs no net-istio.
+#[must_use]
+pub fn derived_gateway(serving: &KnativeServing, name: &'static str) -> Option<Arc<IstioGateway>> {
+    let (number, overrides) = match name {
+        SHIPPED_LOCAL => (LOCAL_PORT, local_override(serving)),
+        _ => (80, external_override(serving)),
+    };
+    let key = ObjectKey::new(Kind::IstioGateway, serving.key.namespace.clone(), name);
+    serving.installs_istio().then(|| shipped_gateway(&key, number, overrides))
+}
+
+/// The Service `knative-local-gateway`, as the operator writes it; `None` where it installs no net-istio.
+#[must_use]
+pub fn derived_service(serving: &KnativeServing) -> Option<Service> {
+    serving.installs_istio().then(|| shipped_service(serving))
 }
 
 fn external_override(serving: &KnativeServing) -> Option<&GatewayOverride> {
@@ -146,8 +159,7 @@ fn project_service(
     before: Option<&KnativeServing>,
     after: Option<&KnativeServing>,
 ) -> Vec<(ObjectKey, Option<Object>)> {
-    let derive = |serving: &KnativeServing| serving.installs_istio().then(|| shipped_service(serving));
-    let (was, is) = (before.and_then(derive), after.and_then(derive));
+    let (was, is) = (before.and_then(derived_service), after.and_then(derived_service));
     if was == is {
         return Vec::new();
     }

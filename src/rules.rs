@@ -202,6 +202,7 @@ pub const RULES: &[Rule] = &[
     external::REDIRECT,
     external::NO_GATEWAY,
     external::PATH_WITHOUT_ROUTE,
+    external::NAME_GONE,
     readiness::GATEWAY_MISSING,
     readiness::PROBE_NOT_COVERED,
     ownership::OPERATOR_OVERWRITES,

@@ -226,6 +226,13 @@ pub enum Cause {
         /// The public host.
         host: String,
     },
+    /// The public name that clients use is not given out any more.
+    NameGone {
+        /// That name.
+        from: String,
+        /// The name that takes its place and leads nowhere; `None` where there is none.
+        to: Option<String>,
+    },
     /// Knative binds its services to no gateway for these hosts.
     NoGatewayConfigured {
         /// The Host.
@@ -244,6 +251,8 @@ pub enum Cause {
         server: usize,
         /// The Host of the probe.
         host: String,
+        /// The namespace of the VirtualService.
+        namespace: Arc<str>,
         /// The Service whose labels lead the probe to its endpoints.
         service: ObjectKey,
     },
@@ -291,14 +300,16 @@ pub enum Mismatch {
         /// Where its servers listen, with the number each is written with.
         ports: Vec<(u16, u16)>,
     },
-    /// Another Gateway's server took the port with another protocol, being older.
+    /// Another server took the port with another protocol, coming first, or for the same address in another spelling.
     Dropped {
         /// The Gateway.
         gateway: Arc<IstioGateway>,
         /// Its server's place.
         server: usize,
-        /// The Gateway that won.
+        /// The Gateway of the other server: an older one, or itself.
         winner: Arc<IstioGateway>,
+        /// The other server's place.
+        taken_by: usize,
     },
     /// Its server is no plaintext HTTP server.
     NotHttp {

@@ -15,6 +15,11 @@ pub const CONFIG_DOMAIN: &str = "config-domain";
 /// Knative's networking: ingress class and domain template.
 pub const CONFIG_NETWORK: &str = "config-network";
 
+/// The key of `inferenceservice-config` for explainers; KServe does nothing where it does not parse.
+pub const EXPLAINERS: &str = "explainers";
+/// The key for what KServe copies to all components; the same holds for it.
+pub const COMPONENTS: &str = "inferenceService";
+
 /// The key that Knative's controllers never read (knative.dev/pkg `configmap.ExampleKey`).
 const EXAMPLE_KEY: &str = "_example";
 
@@ -54,7 +59,7 @@ pub fn is_known(name: &str) -> bool {
 
 fn is_read(config_map: &str, key: &str) -> bool {
     match config_map {
-        INFERENCE_SERVICE_CONFIG => matches!(key, "ingress" | "deploy"),
+        INFERENCE_SERVICE_CONFIG => matches!(key, "ingress" | "deploy" | EXPLAINERS | COMPONENTS),
         // KServe takes every key of config-domain for a domain, `_example` too, when it looks for the part of a host
         // that additional domains share; no host ends in `_example`, so dropping it changes nothing.
         CONFIG_ISTIO | CONFIG_DOMAIN | CONFIG_NETWORK => key != EXAMPLE_KEY,

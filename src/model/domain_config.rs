@@ -57,8 +57,9 @@ fn selector(value: &str) -> Option<Labels> {
         match &entry.value.value {
             Value::Mapping(pairs) => {
                 for pair in pairs {
-                    let Value::String(text) = &pair.value.value else { return None };
-                    labels.insert(pair.key.as_str().into(), text.as_str().into());
+                    // Go makes strings of unquoted numbers and booleans, and the empty one of null.
+                    let text = if pair.value.is_null() { "".into() } else { pair.value.coerced_string()? };
+                    labels.insert(pair.key.as_str().into(), (*text).into());
                 }
             }
             Value::Null => labels.clear(),
@@ -95,5 +96,21 @@ impl NetworkConfig {
             redirects_http: value("http-protocol", "httpProtocol")
                 .is_some_and(|protocol| protocol.eq_ignore_ascii_case("redirected")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selector_may_hold_unquoted_numbers_and_booleans() {
+        let labels = |text| {
+            let labels = selector(text)?;
+            Some(labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","))
+        };
+        assert_eq!(labels("selector: {gpu: true, tier: 1, team: }").as_deref(), Some("gpu=true,team=,tier=1"));
+        assert_eq!(labels("").as_deref(), Some(""));
+        assert_eq!(labels("selector: {tier: [gold]}"), None);
     }
 }

@@ -1,7 +1,10 @@
 //! A JSON object read into the fields of a Go struct, as `encoding/json` does it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use crate::object::FieldPath;
-use crate::syntax::{Node, Value, line_column};
+use crate::syntax::{Entry, Node, Value, line_column};
 
 /// A value and the line, from 1, of the text that holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +95,31 @@ impl<'a> GoStruct<'a> {
         Ok(self.last(field, read)?.unwrap_or_default())
     }
 
+    /// A string field of a struct that `sigs.k8s.io/yaml` fills: it takes numbers and booleans, too.
+    pub(super) fn coerced_string(&self, field: &'static str) -> Result<Located<String>, TypeError> {
+        let read = |node: &Node| node.coerced_string().map(Cow::into_owned).ok_or("string");
+        Ok(self.last_node(field, read)?.unwrap_or_default())
+    }
+
+    /// A list of such strings.
+    pub(super) fn coerced_strings(&self, field: &'static str) -> Result<Vec<String>, TypeError> {
+        let read = |node: &Node| {
+            let items = node.as_sequence().ok_or("[]string")?;
+            items.iter().map(|item| coerced_or_empty(item).ok_or("string")).collect()
+        };
+        Ok(self.last_node(field, read)?.unwrap_or_default().value)
+    }
+
+    /// A map of such strings.
+    pub(super) fn coerced_map(&self, field: &'static str) -> Result<BTreeMap<String, String>, TypeError> {
+        let read = |node: &Node| {
+            let entries = node.as_mapping().ok_or("map[string]string")?;
+            let pair = |entry: &Entry| Some((entry.key.clone(), coerced_or_empty(&entry.value)?));
+            entries.iter().map(pair).collect::<Option<_>>().ok_or("string")
+        };
+        Ok(self.last_node(field, read)?.unwrap_or_default().value)
+    }
+
     pub(super) fn boolean(&self, field: &'static str) -> Result<Located<bool>, TypeError> {
         let read = |value: &Value| match value {
             Value::Bool(value) => Ok(*value),
@@ -120,15 +148,23 @@ impl<'a> GoStruct<'a> {
         self.node.fields(field).map(|entry| &entry.value)
     }
 
-    /// The last value that is not `null`; every one must have the type, since Go reads them all.
     fn last<T>(
         &self,
         field: &'static str,
         read: impl Fn(&Value) -> Result<T, &'static str>,
     ) -> Result<Option<Located<T>>, TypeError> {
+        self.last_node(field, |node| read(&node.value))
+    }
+
+    /// The last value that is not `null`; every one must have the type, since Go reads them all.
+    fn last_node<T>(
+        &self,
+        field: &'static str,
+        read: impl Fn(&Node) -> Result<T, &'static str>,
+    ) -> Result<Option<Located<T>>, TypeError> {
         let mut found = None;
-        for node in self.nodes(field).filter(|node| node.value != Value::Null) {
-            let value = read(&node.value).map_err(|wanted| TypeError {
+        for node in self.nodes(field).filter(|node| !node.is_null()) {
+            let value = read(node).map_err(|wanted| TypeError {
                 message: format!(
                     "json: cannot unmarshal {} into Go struct field {}.{field} of type {wanted}",
                     go_kind(&node.value),
@@ -141,6 +177,11 @@ impl<'a> GoStruct<'a> {
         }
         Ok(found)
     }
+}
+
+/// An element of a Go list or map of strings, in which `null` is the empty string.
+fn coerced_or_empty(node: &Node) -> Option<String> {
+    if node.is_null() { Some(String::new()) } else { node.coerced_string().map(Cow::into_owned) }
 }
 
 /// What `encoding/json` calls a value of this type.

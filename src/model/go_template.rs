@@ -27,6 +27,7 @@ impl GoTemplate {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
+        let mut open_blocks = 0_usize;
         while let Some(open) = rest.find("{{") {
             push_text(&mut parts, &rest[..open]);
             let body = &rest[open + 2..];
@@ -36,7 +37,16 @@ impl GoTemplate {
                 );
             };
             parts.push(action(&body[..close])?);
+            match keyword(&body[..close]) {
+                "if" | "with" | "range" | "block" | "define" => open_blocks += 1,
+                "end" => open_blocks = open_blocks.checked_sub(1).ok_or("unexpected {{end}}")?,
+                "else" if open_blocks == 0 => return Err("unexpected {{else}}".to_owned()),
+                _ => {}
+            }
             rest = &body[close + 2..];
+        }
+        if open_blocks > 0 {
+            return Err("unexpected EOF".to_owned());
         }
         push_text(&mut parts, rest);
         Ok(Self { parts })
@@ -90,9 +100,20 @@ fn action_end(body: &str) -> Option<usize> {
     None
 }
 
-fn action(body: &str) -> Result<Part, String> {
+/// An action without the marks that trim the text around it.
+fn untrimmed(body: &str) -> &str {
     let inner = body.strip_prefix("- ").unwrap_or(body);
-    let inner = inner.strip_suffix(" -").unwrap_or(inner);
+    inner.strip_suffix(" -").unwrap_or(inner)
+}
+
+/// The word that an action begins with, where it is one.
+fn keyword(body: &str) -> &str {
+    let inner = untrimmed(body).trim();
+    &inner[..word_length(inner)]
+}
+
+fn action(body: &str) -> Result<Part, String> {
+    let inner = untrimmed(body);
     let trims = inner.len() != body.len();
     let inner = inner.trim();
     if inner.is_empty() {
@@ -105,12 +126,52 @@ fn action(body: &str) -> Result<Part, String> {
         // Trimming reaches into the neighbouring text; nobody writes that in a host name.
         return Ok(if trims { Part::Action } else { Part::Field(name.to_owned()) });
     }
-    let word: String = inner.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect();
-    let starts_a_word = word.chars().next().is_some_and(char::is_alphabetic);
-    if starts_a_word && !KNOWN_WORDS.contains(&word.as_str()) {
-        return Err(format!("function {word:?} not defined"));
+    match undefined_function(inner) {
+        Some(word) => Err(format!("function {word:?} not defined")),
+        None => Ok(Part::Action),
     }
-    Ok(Part::Action)
+}
+
+/// The first word of an action that would have to be a function and is none: a name that is no field, no variable, no
+/// text and no number, wherever it stands (`text/template/parse` knows functions while it parses).
+fn undefined_function(action: &str) -> Option<&str> {
+    if action.starts_with("/*") {
+        return None;
+    }
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    let mut rest = action;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' | '`' | '\'' => quoted_length(rest, first),
+            '.' | '$' => 1 + word_length(&rest[1..]),
+            _ if is_word(first) => word_length(rest),
+            _ => first.len_utf8(),
+        };
+        let (word, behind) = rest.split_at(length);
+        if (first.is_alphabetic() || first == '_') && !KNOWN_WORDS.contains(&word) {
+            return Some(word);
+        }
+        rest = behind;
+    }
+    None
+}
+
+fn word_length(text: &str) -> usize {
+    text.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(text.len())
+}
+
+/// The length of a quoted text, both quotes included.
+fn quoted_length(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (index, character) in text.char_indices().skip(1) {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quote != '`' => escaped = true,
+            _ if character == quote => return index + quote.len_utf8(),
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -132,6 +193,11 @@ mod tests {
             ("/serving/{{ .Namespace", "unclosed action"),
             ("/serving/{{ }}", "missing value for command"),
             ("/serving/{{ Name }}", "function \"Name\" not defined"),
+            ("/serving/{{ .Name | lower }}", "function \"lower\" not defined"),
+            ("/serving/{{ printf \"%s\" (trim .Name) }}", "function \"trim\" not defined"),
+            ("/serving/{{ if .Name }}a", "unexpected EOF"),
+            ("/serving/{{ end }}", "unexpected {{end}}"),
+            ("/serving/{{ else }}", "unexpected {{else}}"),
         ] {
             assert_eq!(GoTemplate::parse(text), Err(message.to_owned()), "{text}");
         }
@@ -141,5 +207,14 @@ mod tests {
     fn richer_actions_are_legal_but_not_evaluated() {
         let template = GoTemplate::parse(r#"{{ if eq .Name "}}" }}a{{ end }}"#).unwrap();
         assert_eq!(template.render(&[("Name", "iris")]), None);
+        for legal in [
+            "{{ /* a comment */ }}",
+            "{{ $name := .Name }}{{ $name }}",
+            "{{ printf `%s-x` .Name | html }}",
+            "{{ with .Name }}{{ . }}{{ else }}{{ \"it's a lower case name\" }}{{ end }}",
+            "{{ if gt (len .Name) 0x10 }}{{ .Namespace }}{{ else if true }}b{{ end }}",
+        ] {
+            assert_eq!(GoTemplate::parse(legal).map(|_| ()), Ok(()), "{legal}");
+        }
     }
 }

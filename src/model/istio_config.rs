@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize as _;
-
 use super::Labels;
 use super::config_map::ConfigMap;
 use super::go_struct::{GoStruct, Mistake, Refusal, TypeError, go_kind};
@@ -248,16 +246,16 @@ fn list_entries(key: &'static str, text: &str) -> Result<Vec<GatewayEntry>, Refu
         }
         let fields = GoStruct { text, node: item, go_name: "Gateway" };
         let typed = |error: TypeError| refuse(error.message, path.clone().key(error.field), error.offset);
-        let namespace = fields.string("namespace").map_err(typed)?.value;
-        let name = fields.string("name").map_err(typed)?.value;
-        let service = fields.string("service").map_err(typed)?.value;
+        let namespace = fields.coerced_string("namespace").map_err(typed)?.value;
+        let name = fields.coerced_string("name").map_err(typed)?.value;
+        let service = fields.coerced_string("service").map_err(typed)?.value;
         let mut selector = None;
         for node in fields.nodes("labelSelector") {
             // A pointer: `null` clears it.
             selector = match &node.value {
                 Value::Null => None,
-                _ => Some(LabelSelector::deserialize(serde_json::Value::from(node)).map_err(|error| {
-                    refuse(format!("labelSelector: {error}"), path.clone().key("labelSelector"), node.span.start)
+                _ => Some(LabelSelector::read(text, node).map_err(|error| {
+                    refuse(error.message, path.clone().key("labelSelector").key(error.field), error.offset)
                 })?),
             };
         }

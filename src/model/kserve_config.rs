@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::config_map::ConfigMap;
+use super::config_map::{COMPONENTS, ConfigMap, EXPLAINERS};
 use super::go_struct::{GoStruct, Located, Mistake, Refusal, TypeError, go_kind};
 use super::go_template::GoTemplate;
 use super::inference_service::DeploymentMode;
@@ -47,6 +47,7 @@ pub struct KserveConfig {
 impl KserveConfig {
     /// Reads the ConfigMap as this release of KServe does, or says why it would refuse it.
     pub fn parse(config_map: &ConfigMap, versions: Versions) -> Result<Self, Refusal> {
+        check_components(&config_map.data, versions)?;
         let default_mode = deployment_mode(&config_map.data, versions)?;
         match config_map.data.get("ingress") {
             Some(text) => Self::parse_ingress(text, default_mode, versions),
@@ -232,7 +233,22 @@ fn path_problem(template: &GoTemplate) -> Option<String> {
         return Some(format!("reads .{field}, and there are only .Name and .Namespace"));
     }
     let path = template.render(&known)?;
-    (!path.starts_with('/')).then(|| format!("is {path:?}, which does not begin with \"/\""))
+    let problem = if !path.starts_with('/') {
+        "does not begin with \"/\""
+    } else if path.starts_with("//") {
+        "begins with a host"
+    } else if path.contains(|character: char| character.is_ascii_control()) {
+        "holds a control character"
+    } else if path.match_indices('%').any(|(at, _)| !is_escape(&path[at + 1..])) {
+        "holds a \"%\" without two hexadecimal digits"
+    } else {
+        return None;
+    };
+    Some(format!("is {path:?}, which {problem}"))
+}
+
+fn is_escape(behind: &str) -> bool {
+    behind.as_bytes().first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Why istiod's webhook refuses a destination host (istio `pkg/config/validation` `validateDestination`).
@@ -281,6 +297,18 @@ fn check_gateway_api(fields: &GoStruct<'_>, versions: Versions) -> Result<(), Re
         path: KserveConfig::path("kserveIngressGateway"),
         position,
     }))
+}
+
+/// Checks the keys of which KServe reads nothing that a walk needs, and without which it reconciles no InferenceService
+/// (`NewInferenceServicesConfig`). Only their outermost form is checked.
+fn check_components(data: &BTreeMap<String, Arc<str>>, versions: Versions) -> Result<(), Refusal> {
+    let keys = [(EXPLAINERS, "ExplainersConfig", true), (COMPONENTS, "InferenceServicesConfig", false)];
+    let is_known = |key: &str| key == EXPLAINERS || versions.kserve_is_at_least(15);
+    for (key, go_name, takes_null) in keys.into_iter().filter(|(key, ..)| is_known(key)) {
+        let Some(text) = data.get(key).filter(|text| !takes_null || text.trim() != "null") else { continue };
+        parse_object(text, key, go_name, &format!("unable to unmarshall {key} json string"))?;
+    }
+    Ok(())
 }
 
 fn deployment_mode(data: &BTreeMap<String, Arc<str>>, versions: Versions) -> Result<Option<DeploymentMode>, Refusal> {

@@ -27,6 +27,25 @@ fn is_label_text(label: &str) -> bool {
     alphanumeric(first) && alphanumeric(last) && bytes.iter().all(|&byte| alphanumeric(byte) || byte == b'-')
 }
 
+/// Whether `text` is a label's key (k8s.io/apimachinery `validation.IsQualifiedName`): a name, maybe behind a DNS-1123
+/// subdomain and a slash.
+#[must_use]
+pub fn is_qualified_name(text: &str) -> bool {
+    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    prefix.is_none_or(is_dns_subdomain) && !name.is_empty() && is_label_value(name)
+}
+
+/// Whether `text` is a label's value (k8s.io/apimachinery `validation.IsValidLabelValue`); the empty one is.
+#[must_use]
+pub fn is_label_value(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return true };
+    text.len() <= LABEL_MAX
+        && first.is_ascii_alphanumeric()
+        && last.is_ascii_alphanumeric()
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
 /// A Service as a host name names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceHost<'a> {
@@ -226,6 +245,18 @@ mod tests {
         assert_eq!(seconds_since_epoch("2025-01-01T00:00:00Z"), Some(1_735_689_600));
         assert_eq!(seconds_since_epoch("2025-13-01T00:00:00Z"), None);
         assert_eq!(seconds_since_epoch("yesterday"), None);
+    }
+
+    #[test]
+    fn labels_are_judged_as_the_api_server_judges_them() {
+        for good in ["tier", "serving.kserve.io/tier", "A_b.c-D", "1"] {
+            assert!(is_qualified_name(good), "{good}");
+        }
+        for bad in ["", "/tier", "a/", "a/b/c", "A/b", "a b", "-a", "a-", &"a".repeat(64)] {
+            assert!(!is_qualified_name(bad), "{bad}");
+        }
+        assert!(is_label_value("") && is_label_value("Gold.v1_2") && is_label_value(&"a".repeat(63)));
+        assert!(!is_label_value("a b") && !is_label_value("a/b") && !is_label_value(&"a".repeat(64)));
     }
 
     #[test]

@@ -48,10 +48,11 @@ fn explanation(case: &Case<'_>) -> Explanation {
         Cause::Refused { config, refusal } => refusal::explanation(case.view(), case.facts(), config, refusal),
         Cause::ConfigMissing { config } => refusal::missing(config, case.facts()),
         Cause::NoEntry { host } => external::no_entry(case, host),
+        Cause::NameGone { from, to } => external::name_gone(case, from, to.as_deref()),
         Cause::NoGatewayConfigured { host } => agreement::no_local_gateway(case, host),
         Cause::GatewayMissing { gateway } => readiness::missing(case, gateway),
-        Cause::ProbeNotCovered { gateway, server, host, service } => {
-            readiness::not_covered(case, gateway, *server, host, service)
+        Cause::ProbeNotCovered { gateway, server, host, namespace, service } => {
+            readiness::not_covered(case, (gateway, *server), host, namespace, service)
         }
     }
 }
@@ -80,7 +81,9 @@ fn without_route(case: &Case<'_>, unrouted: &Unrouted) -> Explanation {
             agreement::other_port(case, unrouted, candidate, gateway, ports)
         }
         Mismatch::OtherPort { gateway, ports } => gateway::other_port(case, unrouted, candidate, gateway, ports),
-        Mismatch::Dropped { gateway, server, winner } => listener::conflict(case, unrouted, gateway, *server, winner),
+        Mismatch::Dropped { gateway, server, winner, taken_by } => {
+            listener::conflict(case, unrouted, (gateway, *server), (winner, *taken_by))
+        }
         // A TLS client asks for an HTTPS server, so one that speaks TLS fails for its hosts.
         Mismatch::NotHttp { gateway, server } if case.is_secure() && gateway.servers[*server].is_tls() => {
             hosts::not_covered(case, unrouted, candidate, gateway, *server)
@@ -129,7 +132,7 @@ fn outcome(case: &Case<'_>) -> (&'static str, &'static str) {
         Cause::NoVirtualHost(_) => ("no-virtual-host", "the gateway answers 404"),
         Cause::Redirect { .. } => ("tls-redirect", "the gateway answers 301 and sends the client to https"),
         Cause::Refused { config, .. } | Cause::ConfigMissing { config } => refusal::outcome(config, case.facts()),
-        Cause::NoEntry { .. } => {
+        Cause::NoEntry { .. } | Cause::NameGone { .. } => {
             ("no-external-entry", "the public name leads nowhere: it does not resolve, or times out")
         }
         Cause::NoGatewayConfigured { .. } => {

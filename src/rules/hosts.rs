@@ -153,8 +153,9 @@ fn almost(gateway: &IstioGateway, server: usize, unrouted: &Unrouted) -> String 
     let own = &gateway.key.namespace;
     let hosts = gateway.servers[server].hosts.iter();
     let near = hosts.map(|host| (host, host::split(host, own).1)).find(|(_, pattern)| {
-        host::matches(&pattern.to_ascii_lowercase(), &unrouted.host)
-            || host::matches(pattern.trim_end_matches('.'), &unrouted.host)
+        !host::matches(pattern, &unrouted.host)
+            && (host::matches(&pattern.to_ascii_lowercase(), &unrouted.host)
+                || host::matches(pattern.trim_end_matches('.'), &unrouted.host))
     });
     match near {
         Some((host, pattern)) if pattern.ends_with('.') => {

@@ -4,7 +4,7 @@ use super::case::{Case, Explanation, object, protocol};
 use super::declare::declare_rule;
 use super::external;
 use super::remedy::{self, Patch};
-use crate::model::istio_gateway::{IstioGateway, Protocol};
+use crate::model::istio_gateway::IstioGateway;
 use crate::object::FieldPath;
 use crate::quote;
 use crate::walk::Unrouted;
@@ -77,7 +77,8 @@ declare_rule! {
     /// by host only where the server's protocol is `HTTP`, `HTTP2`, `GRPC`, `GRPC-WEB` or `HTTP_PROXY` (in any case); `HTTPS`
     /// and `TLS` make TLS listeners, and `TCP`, `MONGO` and the rest know no HTTP routes.
     ///
-    /// A server in mode `ISTIO_MUTUAL` is not judged: the mesh reaches it although a plain client does not.
+    /// A server in mode `ISTIO_MUTUAL` is not judged as it stands: the mesh reaches it although a plain client does not. A
+    /// write that turns a plaintext server into one cuts the plain clients that it had.
     ///
     /// ## How to fix
     ///
@@ -136,6 +137,7 @@ declare_rule! {
     /// whatever namespace they come from. Servers whose protocols cannot share a port are not: istiod keeps the Gateway with
     /// the older `creationTimestamp` and drops the other. So a newcomer never hurts what is there, but *deleting and creating
     /// again* (`kubectl replace --force`, a Helm reinstall) makes a Gateway the newest, and it loses a port that it had.
+    /// Among the servers of one Gateway the first wins.
     ///
     /// ## How to fix
     ///
@@ -242,35 +244,44 @@ pub(super) fn not_http(case: &Case<'_>, gateway: &IstioGateway, server: usize, u
     }))
 }
 
+/// A Gateway, and the place of a server in it.
+type At<'a> = (&'a IstioGateway, usize);
+
 pub(super) fn conflict(
     case: &Case<'_>,
     unrouted: &Unrouted,
-    gateway: &IstioGateway,
-    server: usize,
-    winner: &IstioGateway,
+    (gateway, server): At<'_>,
+    (winner, taken_by): At<'_>,
 ) -> Explanation {
     let rule = case.pick(&CONFLICT, &external::CONFLICT);
     let site = gateway.key.site(IstioGateway::server_path(server).key("port"));
-    let taken = winner.servers.iter().position(|server| server.protocol != Protocol::Http).unwrap_or_default();
-    let spoken = winner.servers.get(taken).map_or("another protocol", protocol);
-    let taken = winner.key.site(IstioGateway::server_path(taken).key("port"));
+    let spoken = winner.servers.get(taken_by).map_or("another protocol", protocol);
+    let taken = winner.key.site(IstioGateway::server_path(taken_by).key("port"));
+    let (port, own) = (unrouted.port, object(&gateway.key));
+    let is_same = winner.key == gateway.key;
+    let holder = if is_same { format!("its server {taken_by}") } else { object(&winner.key) };
+    if spoken == "HTTP" && gateway.servers[server].tls.is_none() {
+        let message = format!(
+            "Envoy refuses port {port} of the gateway's pods: server {server} of {own} and {holder} listen there on every \
+             address, one with a bind and one without"
+        );
+        let site = gateway.key.site(IstioGateway::server_path(server).key("bind"));
+        let text = format!("give both servers on port {port} the same bind, or none");
+        return Explanation::new(rule, message, site, quote::quoted(&gateway.servers[server].bind))
+            .and(taken, quote::quoted(&winner.servers[taken_by].bind))
+            .remedy(remedy::by_hand(&gateway.key, text));
+    }
+    let (older, says) = if is_same { ("", "first, so it wins") } else { ("the older ", "older, so it wins") };
     let message = format!(
-        "istiod drops server {server} of {}: the older {} holds port {} of the same pods with {spoken}",
-        object(&gateway.key),
-        object(&winner.key),
-        unrouted.port
+        "istiod drops server {server} of {own}: {older}{holder} holds port {port} of the same pods with {spoken}"
     );
-    Explanation::new(rule, message, site, format!("{}, dropped", protocol(&gateway.servers[server])))
-        .and(taken.clone(), format!("{spoken}; older, so it wins"))
-        .remedy(remedy::by_hand(
-            &winner.key,
-            format!("move {} to a port that no other Gateway of these pods uses", super::case::field(&taken)),
-        ))
-        .remedy(remedy::by_hand(
-            &gateway.key,
-            format!(
-                "change {} in place instead of deleting and creating it, so that it stays the older one",
-                object(&gateway.key)
-            ),
-        ))
+    let move_it = format!("move {} to a port that no other server of these pods uses", super::case::field(&taken));
+    let explanation = Explanation::new(rule, message, site, format!("{}, dropped", protocol(&gateway.servers[server])))
+        .and(taken, format!("{spoken}; {says}"))
+        .remedy(remedy::by_hand(&winner.key, move_it));
+    if is_same {
+        return explanation;
+    }
+    let text = format!("change {own} in place instead of deleting and creating it, so that it stays the older one");
+    explanation.remedy(remedy::by_hand(&gateway.key, text))
 }

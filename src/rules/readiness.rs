@@ -65,7 +65,7 @@ declare_rule! {
 }
 
 declare_rule! {
-    /// net-istio probes the local gateway with a host that its servers do not cover.
+    /// net-istio probes a gateway with a host that its servers do not cover.
     ///
     /// ## What breaks
     ///
@@ -82,9 +82,12 @@ declare_rule! {
     /// of your own, installed with Istio's Helm chart, is: its Service carries the chart's labels and port 80. So its hosts
     /// must include `*.models` beside `*.models.svc.cluster.local`, although no InferenceService's URL has that form.
     ///
+    /// The public gateway is probed with the public name of the Knative service, `iris-predictor.models.example.com`, not with
+    /// the InferenceService's own: hosts that list the latter one by one leave it out.
+    ///
     /// ## How to fix
     ///
-    /// Add the short form, `*.NAMESPACE`, to the server's hosts.
+    /// Add the short form, `*.NAMESPACE`, to the local gateway's hosts, and a wildcard for the domain to the public one's.
     ///
     /// ## Example
     ///
@@ -144,11 +147,11 @@ declare_rule! {
     ///     hosts: ["*.models", "*.models.svc.cluster.local"]
     /// ```
     pub(super) PROBE_NOT_COVERED = 302 "probe-not-covered" {
-        summary: "net-istio probes the local gateway with a host that its servers do not cover",
+        summary: "net-istio probes a gateway with a host that its servers do not cover",
         severity: Error,
         hops: [Readiness],
         reads: {
-            ConfigMap: ["data.local-gateways"],
+            ConfigMap: ["data.local-gateways", "data.external-gateways"],
             IstioGateway: ["spec.selector", "spec.servers[].hosts", "spec.servers[].port"],
             Service: ["metadata.labels", "spec.ports[].port", "spec.selector"],
         },
@@ -180,9 +183,9 @@ fn behind_service(case: &Case<'_>, wanted: &str) -> Option<ObjectKey> {
 
 pub(super) fn not_covered(
     case: &Case<'_>,
-    gateway: &Arc<IstioGateway>,
-    server: usize,
+    (gateway, server): (&Arc<IstioGateway>, usize),
     host: &str,
+    namespace: &str,
     service: &ObjectKey,
 ) -> Explanation {
     let message = format!(
@@ -190,8 +193,7 @@ pub(super) fn not_covered(
         object(&gateway.key),
         quote::name(host)
     );
-    let namespace = host.rsplit('.').next().unwrap_or(host);
-    let pattern = format!("*.{namespace}");
+    let pattern = format!("*.{}", host.split_once('.').map_or(host, |(_, rest)| rest));
     let selector = super::case::labels(&gateway.selector);
     Explanation::new(&PROBE_NOT_COVERED, message, case.broken.site.clone(), hosts(&gateway.servers[server]))
         .and(

@@ -8,9 +8,10 @@ use super::Rule;
 use super::case::{Case, Explanation, labels, object};
 use super::declare::declare_rule;
 use super::remedy::{self, Patch};
-use crate::data_plane::listener::Listener;
+use crate::data_plane::listener::{GatewayPods, Listener};
 use crate::finding::Remedy;
-use crate::model::service::{Service, TargetPort};
+use crate::model::Object;
+use crate::model::service::{Service, ServicePort, TargetPort};
 use crate::object::{FieldPath, ObjectKey};
 use crate::quote;
 use crate::view::Lookup;
@@ -257,7 +258,7 @@ fn with_port(case: &Case<'_>, service: &Arc<Service>, number: u16) -> Remedy {
         let site = service.key.site(ports.index(index).key("protocol"));
         return case.change(&site, |field| format!("set {field} to TCP"), |path| Patch::default().add(path, "TCP"));
     }
-    let target = plaintext_port(case, service).unwrap_or(number);
+    let target = container_port(case, service, number).or_else(|| plaintext_port(case, service)).unwrap_or(number);
     let name = if service.ports.iter().any(|port| &*port.name == "http") { "http-plain" } else { "http" };
     let entry = json!({"name": name, "port": number, "targetPort": target, "protocol": "TCP"});
     let say = |field: &str| format!("add port {number} with targetPort {target} to {field}");
@@ -272,6 +273,33 @@ fn plaintext_port(case: &Case<'_>, service: &Service) -> Option<u16> {
     let servers = on_pods.servers_of(&gateway.key.namespace, &gateway.key.name);
     let plaintext = |port: u16| matches!(on_pods.listener(port), Listener::Http { .. });
     servers.map(|bound| bound.port).find(|port| plaintext(*port))
+}
+
+/// The port that the Service's pods declare for HTTP, where the Gateway that the request is meant for would listen on it if
+/// the Service led there: tried, since istiod translates the Gateway's port through this very Service.
+fn container_port(case: &Case<'_>, service: &Service, number: u16) -> Option<u16> {
+    let gateway = case.expected_gateway()?;
+    let pods = case.view().pods(&service.key.namespace, &service.selector).present()?;
+    let declared =
+        pods.first()?.ports.iter().filter(|(name, _)| name.starts_with("http") && !name.starts_with("https"));
+    declared.map(|(_, port)| *port).find(|port| {
+        let mut led = service.clone();
+        led.ports.retain(|known| known.port != number);
+        led.ports.push(ServicePort {
+            name: "http".into(),
+            port: number,
+            target: TargetPort::Number(*port),
+            tcp: true,
+            mesh_protocol: "http",
+        });
+        let led = Object::Service(Arc::new(led));
+        let view = case.view().fork().with(service.key.clone(), Some(led));
+        let on_pods = GatewayPods::of(&view, &pods[0], case.facts().scope_gateways_to_namespace).present();
+        on_pods.is_some_and(|on_pods| match on_pods.listener(*port) {
+            Listener::Http { servers, .. } => servers.iter().any(|bound| bound.gateway.key == gateway.key),
+            Listener::Closed | Listener::NotHttp { .. } => false,
+        })
+    })
 }
 
 pub(super) fn pods(case: &Case<'_>, rule: &'static Rule, service: &Arc<Service>, number: u16) -> Explanation {
@@ -290,7 +318,8 @@ pub(super) fn pods(case: &Case<'_>, rule: &'static Rule, service: &Arc<Service>,
             object(&service.key),
             quote::name(name)
         );
-        let target = plaintext_port(case, service).and_then(|target| case.set_target(service, number, target));
+        let target = container_port(case, service, number).or_else(|| plaintext_port(case, service));
+        let target = target.and_then(|target| case.set_target(service, number, target));
         return Explanation::new(rule, message, site, quote::quoted(name))
             .and(pods.example.site(FieldPath::root()), format!("container ports: {has}"))
             .remedy(target);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::View;
-use crate::model::istio_gateway::{GATEWAY_SERVICE_ANNOTATION, IstioGateway};
+use crate::model::istio_gateway::{GATEWAY_SERVICE_ANNOTATION, IstioGateway, Protocol};
 use crate::model::{Labels, Object, selects};
 use crate::object::{Kind, ObjectKey};
 
@@ -119,6 +119,17 @@ fn binds_by_selector(gateway: &IstioGateway) -> bool {
 }
 
 impl View<'_> {
+    /// Whether the change gives a server TLS that only the mesh speaks, where its Gateway has served plain HTTP.
+    #[must_use]
+    pub fn takes_plaintext_from(&self, gateway: &IstioGateway, server: usize) -> bool {
+        let is_changed = self.overlay.get(&gateway.key).is_some_and(Option::is_some);
+        let Some(server) = gateway.servers.get(server).filter(|_| is_changed) else { return false };
+        let Some(Object::IstioGateway(old)) = self.before(&gateway.key) else { return false };
+        let mut same_port = old.servers.iter().filter(|old| old.number == server.number);
+        same_port.clone().any(|old| old.protocol == Protocol::Http)
+            && same_port.all(|old| old.tls.is_none_or(|tls| !tls.istio_mutual))
+    }
+
     /// Why the Gateways could not be read, where they could not.
     #[must_use]
     pub fn gateways_unread(&self) -> Option<Arc<str>> {

@@ -7,10 +7,12 @@ use super::request::{Hop, Request, RequestKind, Subject};
 use super::route::{Route, broken};
 use super::{Cause, End, Passed, Step, Walk, Walker};
 use crate::model::config_map::CONFIG_DOMAIN;
+use crate::model::domain_config::DomainConfig;
+use crate::model::inference_service::Component;
 use crate::model::kserve_config::KserveConfig;
 use crate::model::names::{GatewayRef, is_dns_subdomain};
 use crate::model::service::{Service, ServiceKind};
-use crate::object::{FieldPath, Kind, ObjectKey};
+use crate::object::{FieldPath, Kind, ObjectKey, Site};
 use crate::view::Lookup;
 
 /// A public request before it has entered: its host, and the route that should take it.
@@ -18,6 +20,8 @@ struct Public {
     route: Route,
     /// Whether KServe's virtual host takes it, and forwards to Knative's local gateway.
     through_kserve: bool,
+    /// The field that makes its host what it is.
+    named_by: Site,
 }
 
 impl Walker<'_, '_> {
@@ -112,8 +116,8 @@ impl Walker<'_, '_> {
         Ok(())
     }
 
-    /// The public host of an InferenceService and its route.
-    fn public(&self, subject: &Subject, config: &KserveConfig, domain: Option<&Arc<str>>) -> Result<Public, End> {
+    /// The public host that Knative gives a component, and the domain in it.
+    pub(super) fn knative_host(&self, subject: &Subject, component: Component) -> Result<(String, &str), End> {
         let hop = Hop::Entry;
         let network = match &self.configuration.network {
             Lookup::Present(network) => network,
@@ -126,22 +130,32 @@ impl Walker<'_, '_> {
             Lookup::Absent => return Err(End::NotMade),
             Lookup::Unknown(why) => return Err(End::Unknown { hop, why: format!("config-domain: {why}") }),
         };
-        let labels = subject.service_labels(subject.front());
-        let Some(own_domain) = domains.domain_for(&labels, &self.facts.cluster_domain) else {
+        let labels = subject.service_labels(component);
+        let Some(domain) = domains.domain_for(&labels, &self.facts.cluster_domain) else {
             return Err(End::NotMade);
         };
-        let front = subject.service(subject.front());
-        let fields = [("Name", front.as_str()), ("Namespace", &*subject.namespace), ("Domain", own_domain)];
+        let service = subject.service(component);
+        let fields = [("Name", service.as_str()), ("Namespace", &*subject.namespace), ("Domain", domain)];
         let rendered = network.domain_template.as_ref().and_then(|template| template.render(&fields));
-        let Some(knative_host) = rendered else {
+        let Some(host) = rendered else {
             return Err(End::Unknown { hop, why: "Knative's domain-template cannot be evaluated here".to_owned() });
         };
+        Ok((host, domain))
+    }
+
+    /// The public host of an InferenceService and its route.
+    fn public(&self, subject: &Subject, config: &KserveConfig, domain: Option<&Arc<str>>) -> Result<Public, End> {
+        let (knative_host, own_domain) = self.knative_host(subject, subject.front())?;
         if config.disable_virtual_host.value {
             return match (&config.path_template, domain) {
                 // KServe still gives out URLs under ingressDomain, and nothing routes them.
                 (Some(_), None) => Ok(self.unrouted_path(subject, config)),
                 (_, Some(_)) => Err(End::NotMade),
-                (None, None) => self.knative_public(subject, knative_host),
+                (None, None) => {
+                    let route = self.knative_public(subject, subject.front(), knative_host)?;
+                    let named_by = self.domain_site(DomainConfig::path(own_domain));
+                    Ok(Public { route, through_kserve: false, named_by })
+                }
             };
         }
         let component = if subject.shape.transformer { "-transformer" } else { "-predictor" };
@@ -163,6 +177,11 @@ impl Walker<'_, '_> {
                 host
             }
         };
+        let named_by = match domain {
+            None if config.path_template.is_some() => self.kserve_site("ingressDomain", &config.ingress_domain),
+            None => self.domain_site(DomainConfig::path(own_domain)),
+            Some(_) => self.kserve_site("additionalIngressDomains", &config.additional_domains),
+        };
         let gateway = self.kserve_gateway(subject, "ingressGateway", &config.ingress_gateway);
         let site = gateway.1.clone();
         let route = Route {
@@ -175,19 +194,21 @@ impl Walker<'_, '_> {
             tls: false,
             site,
         };
-        Ok(Public { route, through_kserve: true })
+        Ok(Public { route, through_kserve: true, named_by })
     }
 
     /// A public name that was served and is not given out any more.
     fn name_gone(&self, before: &Request, is_additional: bool) -> End {
-        let host = before.url.split_once("://").map_or(before.url.as_str(), |(_, host)| host).to_owned();
         let site = if is_additional {
             self.facts.kserve_config().site(KserveConfig::path("additionalIngressDomains"))
         } else {
-            let config = ObjectKey::new(Kind::ConfigMap, self.facts.knative_namespace.clone(), CONFIG_DOMAIN);
-            config.site(FieldPath::of("data"))
+            self.domain_site(FieldPath::of("data"))
         };
-        broken(Hop::Entry, Cause::NoEntry { host }, site)
+        broken(Hop::Entry, Cause::NameGone { from: before.host().to_owned(), to: None }, site)
+    }
+
+    fn domain_site(&self, path: FieldPath) -> Site {
+        ObjectKey::new(Kind::ConfigMap, self.facts.knative_namespace.clone(), CONFIG_DOMAIN).site(path)
     }
 
     fn unrouted_path(&self, subject: &Subject, config: &KserveConfig) -> Public {
@@ -201,10 +222,11 @@ impl Walker<'_, '_> {
             tls: false,
             site: self.kserve_site("disableIstioVirtualHost", &config.disable_virtual_host),
         };
-        Public { route, through_kserve: false }
+        Public { route, through_kserve: false, named_by: self.kserve_site("ingressDomain", &config.ingress_domain) }
     }
 
-    fn knative_public(&self, subject: &Subject, host: String) -> Result<Public, End> {
+    /// Knative's route for a component's public host.
+    pub(super) fn knative_public(&self, subject: &Subject, component: Component, host: String) -> Result<Route, End> {
         let istio = self.istio_config()?;
         let redirects = matches!(&self.configuration.network, Lookup::Present(network) if network.redirects_http);
         if redirects {
@@ -212,14 +234,14 @@ impl Walker<'_, '_> {
             return Err(End::Unknown { hop: Hop::ExternalRoute, why });
         }
         let config = self.facts.istio_config();
-        let labels = subject.service_labels(subject.front());
+        let labels = subject.service_labels(component);
         let external = istio.external_for(&labels);
         let local = istio.local_for(&labels);
         // Knative's match for cluster-local hosts is the prefix that they share, which a public host mostly begins with too.
-        let prefix = format!("{}.{}", subject.service(subject.front()), subject.namespace);
+        let prefix = format!("{}.{}", subject.service(component), subject.namespace);
         let also = if host.starts_with(&prefix) { local.as_slice() } else { &[] };
         let named = external.iter().chain(also);
-        let route = Route {
+        Ok(Route {
             meant: external.len(),
             namespace: subject.namespace.clone(),
             host,
@@ -228,8 +250,7 @@ impl Walker<'_, '_> {
             hops: (Hop::Entry, Hop::ExternalRoute),
             tls: false,
             site: config.site(FieldPath::of("data.external-gateways")),
-        };
-        Ok(Public { route, through_kserve: false })
+        })
     }
 
     /// The Services through which the public name leads into the cluster.
@@ -251,6 +272,10 @@ impl Walker<'_, '_> {
             return Ok(entries);
         }
         let entries = match before {
+            Some(request) if request.entries_by_dns && request.host() != route.host => {
+                let (from, to) = (request.host().to_owned(), Some(route.host.clone()));
+                return Err(broken(Hop::Entry, Cause::NameGone { from, to }, public.named_by.clone()));
+            }
             Some(request) if request.entries_by_dns => return Err(self.no_entry(route)),
             Some(request) => request.entries.clone(),
             None => self.entries_by_selector(&route.gateways[..route.meant], port),
@@ -260,7 +285,7 @@ impl Walker<'_, '_> {
     }
 
     /// The Services in front of the pods of the route's Gateways, those that face the outside first of all.
-    fn entries_by_selector(&self, gateways: &[(GatewayRef, crate::object::Site)], port: u16) -> Vec<(ObjectKey, u16)> {
+    fn entries_by_selector(&self, gateways: &[(GatewayRef, Site)], port: u16) -> Vec<(ObjectKey, u16)> {
         let found =
             gateways.iter().filter_map(|(gateway, _)| self.view.gateway(&gateway.namespace, &gateway.name).present());
         let services: Vec<Arc<Service>> =

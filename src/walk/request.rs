@@ -129,6 +129,12 @@ impl Request {
     pub fn new(kind: RequestKind, url: String) -> Self {
         Self { kind, url, entries: Vec::new(), entries_by_dns: false }
     }
+
+    /// The host of the URL.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.split_once("://").map_or(self.url.as_str(), |(_, host)| host)
+    }
 }
 
 /// A hop of a request.

@@ -127,7 +127,10 @@ impl Walker<'_, '_> {
         match &listener {
             // A server without HTTP opens nothing here, but keeps others from the port.
             Listener::Closed | Listener::NotHttp { open: false, .. } => Err(unrouted_at(hop, Cause::NoListener)),
-            Listener::NotHttp { istio_mutual: true, by, .. } => {
+            // Whoever arrived in plaintext until now, a gateway that forwards included, does not any more.
+            Listener::NotHttp { istio_mutual: true, by, .. }
+                if !self.view.takes_plaintext_from(&by.gateway, by.index) =>
+            {
                 let why = format!("{} serves ISTIO_MUTUAL here, which only the mesh can use", by.gateway.key);
                 Err(End::Unknown { hop, why })
             }
@@ -232,23 +235,15 @@ impl Walker<'_, '_> {
             let ports = servers.iter().map(|bound| (bound.server().number, bound.port)).collect();
             return Mismatch::OtherPort { gateway, ports };
         };
-        let (dropped, winner) = match listener {
-            Listener::Http { servers, dropped } => (&dropped[..], servers.first()),
-            Listener::NotHttp { by, dropped, .. } => (&dropped[..], Some(by)),
-            Listener::Closed => (&[][..], None),
-        };
-        let is = |a: &BoundServer, b: &BoundServer| a.gateway.key == b.gateway.key && a.index == b.index;
-        if let (Some(winner), true) = (winner, dropped.iter().any(|bound| is(bound, first)))
-            && winner.gateway.key != gateway.key
-            && first.server().protocol == Protocol::Http
-        {
-            return Mismatch::Dropped { gateway, server: first.index, winner: winner.gateway.clone() };
-        }
-        let Some(http) =
-            here.iter().find(|bound| !bound.server().is_tls() && bound.server().protocol == Protocol::Http)
-        else {
+        let plain = |bound: &&&BoundServer| bound.server().protocol == Protocol::Http;
+        let taken_by = |bound: &BoundServer| taken_by(listener, bound);
+        let Some(http) = here.iter().filter(plain).min_by_key(|bound| taken_by(bound).is_some()) else {
             return Mismatch::NotHttp { gateway, server: first.index };
         };
+        if let Some(winner) = taken_by(http) {
+            let (winner, taken_by) = (winner.gateway.clone(), winner.index);
+            return Mismatch::Dropped { gateway, server: http.index, winner, taken_by };
+        }
         let own = &gateway.key.namespace;
         let kept_out = here.iter().find(|bound| {
             let hosts = &bound.server().hosts;
@@ -306,6 +301,18 @@ impl Candidate {
 
 fn is_https_on(bound: &BoundServer, port: u16) -> bool {
     bound.port == port && bound.server().is_tls() && bound.server().protocol == Protocol::Https
+}
+
+/// The server that keeps another one from a port.
+fn taken_by<'l>(listener: &'l Listener, bound: &BoundServer) -> Option<&'l BoundServer> {
+    let is_it = |other: &BoundServer| other.gateway.key == bound.gateway.key && other.index == bound.index;
+    match listener {
+        Listener::Http { servers, dropped } if dropped.iter().any(is_it) => servers.first(),
+        Listener::NotHttp { by, dropped, .. } if dropped.iter().any(is_it) => Some(by),
+        // Envoy refuses a port that two servers want for the same address.
+        Listener::NotHttp { by, dropped, open: false, .. } if is_it(by) => dropped.first(),
+        Listener::Http { .. } | Listener::NotHttp { .. } | Listener::Closed => None,
+    }
 }
 
 /// The servers of some Gateways. There may be a thousand others, so these are told apart by their address alone.

@@ -131,6 +131,55 @@ fn label_selectors() {
     ]);
 }
 
+/// `sigs.k8s.io/yaml` makes strings of scalars where a string is wanted, and `labels.NewRequirement` judges keys and values.
+#[test]
+fn scalars_and_labels() {
+    const A: &str = "- {name: a, namespace: b, service: c.d.svc}\n";
+    let labelled =
+        |selector: &str| format!("{A}- {{name: e, namespace: b, service: c.d.svc, labelSelector: {selector}}}");
+    let both = "def | b/a=c.d.svc,b/e=c.d.svc";
+    let accepted = [
+        "{matchLabels: {gpu: true, tier: 1, spot: no, empty: }}",
+        "{MatchLabels: {kserve.io/tier: gold}}",
+        "{matchExpressions: [{key: tier, operator: In, values: [1, yes]}]}",
+        "{matchExpressions: null}",
+    ];
+    for selector in accepted {
+        check(&[(selector, &[("local-gateways", &labelled(selector))], lists(both))]);
+    }
+    let refused = [
+        "{matchLabels: {a b: c}}",
+        "{matchLabels: {a: c d}}",
+        "{matchLabels: {kserve.io/: gold}}",
+        "{matchExpressions: [{key: a, operator: In, values: [c d]}]}",
+        "{matchExpressions: [{key: a b, operator: Exists}]}",
+        "{matchLabels: [a]}",
+        "{matchExpressions: {key: a}}",
+        "tier=gold",
+    ];
+    for selector in refused {
+        check(&[(selector, &[("local-gateways", &labelled(selector))], lists("refused: "))]);
+    }
+    check(&[("a number", &[("local-gateways", "- {name: 7, namespace: 8, service: 9}")], lists("def | 8/7=9"))]);
+}
+
+/// What an entry selects by, whatever the spelling of the field.
+#[test]
+fn a_selector_selects() {
+    let text = "- {name: a, namespace: b, service: c}\n- {name: e, namespace: b, service: c, LABELSELECTOR: {MATCHLABELS: {gpu: true}}}";
+    let data = [("local-gateways".to_owned(), Arc::from(text))].into();
+    let config_map = ConfigMap { meta: Meta::default(), data };
+    let config =
+        IstioConfig::parse(&config_map, "knative-testing", "cluster.local", Versions::default()).expect("read");
+    let chosen = |labels: &[(&str, &str)]| {
+        let labels = labels.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value))).collect();
+        list(&config.local_for(&labels).into_iter().cloned().collect::<Vec<_>>())
+    };
+    assert_eq!(chosen(&[("gpu", "true")]), "b/e=c");
+    assert_eq!(chosen(&[("gpu", "yes")]), "b/a=c");
+    assert_eq!(chosen(&[]), "b/a=c");
+}
+
 #[test]
 fn old_keys() {
     const LIST: (&str, &str) = ("local-gateways", "- {name: a, namespace: b, service: c.d.svc}");

@@ -145,3 +145,21 @@ fn objects_that_are_refused_when_written() {
         (format!("{field} {value:?}"), expected.to_string(), refused(field, value).to_string())
     }));
 }
+
+#[test]
+fn the_keys_without_which_kserve_does_nothing() {
+    let rows = [
+        ("{}", "ok"),
+        (r#"{"art": {"image": "kserve/art-explainer"}}"#, "ok"),
+        ("", "unexpected end of JSON input"),
+        ("{,}", "unable to unmarshall"),
+        ("[]", "cannot unmarshal array"),
+        ("{} {}", "after top-level value"),
+    ];
+    check("explainers", NEWEST, &rows);
+    check("inferenceService", NEWEST, &rows);
+    check("explainers", NEWEST, &[("null", "ok")]);
+    check("inferenceService", NEWEST, &[("null", "panic")]);
+    check("inferenceService", Release::new(0, 14), &[("{,}", "ok")]);
+    check("logger", NEWEST, &[("{,}", "ok")]);
+}

@@ -38,8 +38,19 @@ fn gateways_are_probed_with_the_shortest_host() {
             manifest["spec"]["servers"][0]["hosts"] = hosts.into();
         })
     };
+    let external = |hosts: &[&str]| {
+        pilot()
+            .edited(IstioGateway, "knative-serving/knative-ingress-gateway", |manifest| {
+                manifest["spec"]["servers"][0]["hosts"] = hosts.into();
+            })
+            .edited(Service, "istio-system/istio-ingressgateway", |manifest| {
+                manifest["metadata"]["labels"] = json!({"istio": "ingressgateway"});
+            })
+    };
     let rows = [
         ("stock", pilot(), "reached"),
+        ("public, Knative's host covered", external(&["*.online-serving.example.com"]), "reached"),
+        ("public, only KServe's host covered", external(&["iris.online-serving.example.com"]), "R probe not covered"),
         ("stock: the local Gateway is not probed", shipped(&full_only), "reached"),
         (
             "the Gateway is missing",

@@ -37,6 +37,7 @@ fn describe(end: &End) -> String {
         Cause::Refused { .. } => "refused",
         Cause::ConfigMissing { .. } => "no configuration",
         Cause::NoEntry { .. } => "no entry",
+        Cause::NameGone { .. } => "no such public name",
         Cause::NoGatewayConfigured { .. } => "no gateway configured",
         Cause::GatewayMissing { .. } => "no such gateway",
         Cause::ProbeNotCovered { .. } => "probe not covered",

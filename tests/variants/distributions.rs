@@ -198,6 +198,26 @@ fn open_data_hub_serverless() {
     assert_refused("both formats", &cluster, &both, &settings, "controller-error");
 }
 
+/// A Gateway of KServe's own on the pods of Knative's, behind a Service of its own.
+const KSERVE_GATEWAY: &str = r#"
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: kserve-local-gateway, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{hosts: ["*"], port: {name: http, number: 8085, protocol: HTTP}}]
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: kserve-local-gateway
+  namespace: istio-system
+  labels: {experimental.istio.io/disable-gateway-port-translation: "true"}
+spec:
+  selector: {istio: ingressgateway}
+  ports: [{name: http2, port: 80, targetPort: 8085}]
+"#;
+
 #[test]
 fn strict_mutual_tls() {
     let settings = JudgeSettings::default();
@@ -206,6 +226,32 @@ fn strict_mutual_tls() {
         manifest["spec"]["servers"][0]["tls"] = json!({"mode": "ISTIO_MUTUAL"});
     });
     nothing(&mutual, &settings);
+    assert_refused("plain clients cut off", &stock(), &mutual, &settings, "not-http at L3");
+    let hosts = |host: &str| {
+        mutual.clone().edited(IstioGateway, LOCAL, |manifest| manifest["spec"]["servers"][0]["hosts"] = json!([host]))
+    };
+    assert_admitted("a write of what is mutual already", &mutual, &hosts("*.svc.cluster.local"), &settings);
+    let external = stock().edited(IstioGateway, "knative-serving/knative-ingress-gateway", |manifest| {
+        manifest["spec"]["servers"][0]["port"]["protocol"] = "HTTPS".into();
+        manifest["spec"]["servers"][0]["tls"] = json!({"mode": "ISTIO_MUTUAL"});
+    });
+    assert_refused("public clients cut off", &stock(), &external, &settings, "not-http at E1");
+    // A destination rule that makes gateways speak TLS would have broken what arrives here in plaintext.
+    let own = stock().with(KSERVE_GATEWAY);
+    let own = ["localGateway", "localGatewayService", "knativeLocalGatewayService"]
+        .into_iter()
+        .zip([
+            "istio-system/kserve-local-gateway",
+            "kserve-local-gateway.istio-system.svc.cluster.local",
+            "knative-local-gateway.istio-system.svc.cluster.local",
+        ])
+        .fold(own, |cluster, (field, value)| set(&cluster, KSERVE, field, value));
+    nothing(&own, &settings);
+    let behind = own.clone().edited(IstioGateway, LOCAL, |manifest| {
+        manifest["spec"]["servers"][0]["port"]["protocol"] = "HTTPS".into();
+        manifest["spec"]["servers"][0]["tls"] = json!({"mode": "ISTIO_MUTUAL"});
+    });
+    assert_refused("what KServe's own gateway forwards", &own, &behind, &settings, "not-http at L6");
     let off = set(&stock(), KSERVE, "disableIstioVirtualHost", true);
     nothing(&off, &settings);
     assert_admitted("the virtual host switched off", &stock(), &off, &settings);

@@ -116,7 +116,15 @@ fn public_names_that_end() {
 fn paths_that_kserve_cannot_make() {
     let with = |template: &str| set(&stock(), "pathTemplate", template);
     assert_admitted("a path", &with("/a/{{ .Name }}"), &with("/b/{{ .Namespace }}/{{ .Name }}"), &settings());
-    for template in ["/a/{{ .Model }}", "a/{{ .Name }}", "/a/{{ Name }}"] {
+    let impossible = [
+        "/a/{{ .Model }}",
+        "a/{{ .Name }}",
+        "/a/{{ Name }}",
+        "//a/{{ .Name }}",
+        "/a%/{{ .Name }}",
+        "/{{ .Name | lower }}",
+    ];
+    for template in impossible {
         assert_refused(template, &with("/a/{{ .Name }}"), &with(template), &settings(), "controller-error");
     }
 }
@@ -130,6 +138,8 @@ fn services_that_change_their_kind() {
     assert_admitted("NodePort", &stock(), &kind(local, "NodePort"), &settings());
     assert_admitted("LoadBalancer", &stock(), &kind(local, "LoadBalancer"), &settings());
     assert_refused("no load balancer", &stock(), &kind(ENTRY, "ClusterIP"), &settings(), "no-external-entry at E1");
+    let judgement = judged(&stock(), &kind(ENTRY, "NodePort"), &settings());
+    assert!(judgement.findings[0].remedies[0].text().ends_with("to LoadBalancer"), "{:?}", judgement.findings);
     let headless = spec(local, &|spec| spec["clusterIP"] = "None".into());
     assert_refused("headless", &stock(), &headless, &settings(), "no-listener at L3");
     let alias = |target: &str| spec(local, &|spec| *spec = json!({"type": "ExternalName", "externalName": target}));
@@ -222,3 +232,84 @@ fn a_verdict_rests_on_siblings_only_where_a_write_moves_something() {
 
 const LOCAL_BY_HOST: &str = "knative-local-gateway.knative-serving.svc.cluster.local";
 const SHIPPED_LIST: &str = "[{name: knative-local-gateway, namespace: knative-serving, service: knative-local-gateway.istio-system.svc.cluster.local}]";
+
+/// The code of the first finding of a refused change of the local Gateway, and its message.
+fn refused(edit: impl FnOnce(&mut Value)) -> (String, String) {
+    let changed = stock().edited(IstioGateway, LOCAL, edit);
+    let judgement = judged(&stock(), &changed, &settings());
+    let finding = judgement.findings.first().expect("refused");
+    (finding.code.to_string(), finding.message.clone())
+}
+
+#[test]
+fn servers_of_one_gateway_that_want_the_same_port() {
+    let (code, message) = refused(|manifest| {
+        let tcp = json!({"port": {"number": 8081, "name": "tcp", "protocol": "TCP"}, "hosts": ["*"]});
+        manifest["spec"]["servers"].as_array_mut().expect("servers").insert(0, tcp);
+    });
+    assert_eq!(code, "PL112", "{message}");
+    assert!(message.contains("istiod drops server 1") && message.contains("its server 0 holds port 8081"), "{message}");
+    let (code, message) = refused(|manifest| {
+        let other =
+            json!({"port": {"number": 8081, "name": "b", "protocol": "HTTP"}, "hosts": ["*"], "bind": "0.0.0.0"});
+        manifest["spec"]["servers"].as_array_mut().expect("servers").push(other);
+    });
+    assert_eq!(code, "PL112", "{message}");
+    assert!(message.starts_with("Envoy refuses port 8081"), "{message}");
+}
+
+#[test]
+fn a_lost_port_is_mended_with_the_one_that_the_pods_declare() {
+    // A gateway's number 80 is the pods' 8080 by way of its Service alone, whose port leads to a name that no container has.
+    let changed = stock().edited(Service, ENTRY, |manifest| {
+        let ports = manifest["spec"]["ports"].as_array_mut().expect("ports");
+        let http = ports.iter_mut().find(|port| port["port"] == 80).expect("port 80");
+        http["targetPort"] = "web".into();
+    });
+    let judgement = judged(&stock(), &changed, &settings());
+    let finding = judgement.findings.first().expect("refused");
+    assert_eq!(finding.code.to_string(), "PL204", "{}", finding.message);
+    assert!(finding.remedies[0].text().ends_with("to 8080"), "{}", finding.remedies[0].text());
+}
+
+#[test]
+fn a_gateway_that_is_only_added_moves_nobody() {
+    const KEY: &str = "local-gateway.knative-serving";
+    let host = "knative-local-gateway.istio-system.svc.cluster.local";
+    let second = stock().objects.values().find(|object| object["metadata"]["name"] == "knative-local-gateway").cloned();
+    let mut second = second.expect("the local Gateway");
+    second["metadata"]["name"] = "second".into();
+    let old_keys =
+        |keys: Value| stock().with(&second.to_string()).edited(ConfigMap, ISTIO, |manifest| manifest["data"] = keys);
+    let one = old_keys(json!({format!("{KEY}.knative-local-gateway"): host}));
+    let both = old_keys(json!({format!("{KEY}.knative-local-gateway"): host, format!("{KEY}.second"): host}));
+    let other = old_keys(json!({format!("{KEY}.second"): host}));
+    let moves = |before: &Cluster, after: &Cluster| {
+        let judgement = judged(before, after, &settings());
+        assert!(judgement.findings.is_empty(), "{:?}", judgement.findings);
+        judgement.warnings.iter().any(|warning| warning.code.to_string() == "PL504")
+    };
+    assert!(!moves(&one, &both));
+    assert!(moves(&both, &other));
+    assert!(moves(&one, &other));
+}
+
+#[test]
+fn the_operator_undoes_an_edit_that_empties_what_it_ships() {
+    let serving = json!({
+        "apiVersion": "operator.knative.dev/v1beta1", "kind": "KnativeServing",
+        "metadata": {"name": "knative-serving", "namespace": "knative-serving"},
+        "spec": {"ingress": {"istio": {"enabled": true}}},
+    });
+    let cluster = stock().with(&serving.to_string());
+    let edited = |cluster: &Cluster, selector: Value| {
+        cluster.clone().edited(IstioGateway, LOCAL, |manifest| manifest["spec"]["selector"] = selector)
+    };
+    let undone = |before: &Cluster, after: &Cluster| {
+        let judgement = judged(before, after, &settings());
+        judgement.warnings.iter().any(|warning| warning.code.to_string() == "PL501")
+    };
+    let emptied = edited(&cluster, json!({}));
+    assert!(undone(&cluster, &emptied), "no selector is not what the operator ships");
+    assert!(!undone(&emptied, &cluster), "back to what it ships");
+}

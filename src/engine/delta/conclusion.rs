@@ -39,8 +39,10 @@ impl Delta<'_, '_> {
         if let Some(finding) = next.filter(|_| verdict == Verdict::Allow) {
             warnings.push(still_broken(&finding));
         }
-        // What is refused for the same field needs no second telling.
-        let is_told = |lesser: &Finding| findings.iter().any(|finding| finding.site == lesser.site);
+        // What is refused for the same field, or fails in the same way, needs no second telling.
+        let is_told = |lesser: &Finding| {
+            findings.iter().any(|finding| finding.site == lesser.site || finding.reason == lesser.reason)
+        };
         let lesser = self.lesser.into_findings().filter(|lesser| !is_told(lesser));
         warnings.extend(lesser.map(|finding| Warning { code: finding.code, text: finding.message }));
         warnings.extend(self.unknown.into_iter().map(|(why, crowd)| Warning {

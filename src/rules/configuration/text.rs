@@ -13,10 +13,11 @@ declare_rule! {
     ///
     /// ## Why
     ///
-    /// The keys `ingress` and `deploy` hold JSON, as text, which Kubernetes does not look into. KServe reads it with Go's
-    /// `encoding/json`: no comments, no comma after the last entry, nothing behind the closing brace. (The ConfigMap's own
-    /// `_example` has comments; it is never read.) More than people expect is allowed: keys in any case, unknown keys, a key
-    /// twice (the last counts), any white space, `\u` escapes. The word `null` in place of the object makes KServe panic.
+    /// The keys `ingress`, `deploy`, `explainers` and `inferenceService` hold JSON, as text, which Kubernetes does not look
+    /// into. KServe reads it with Go's `encoding/json`: no comments, no comma after the last entry, nothing behind the
+    /// closing brace. (The ConfigMap's own `_example` has comments; it is never read.) More than people expect is allowed:
+    /// keys in any case, unknown keys, a key twice (the last counts), any white space, `\u` escapes. The word `null` in place
+    /// of the object makes KServe panic.
     ///
     /// ## How to fix
     ///
@@ -57,7 +58,7 @@ declare_rule! {
         severity: Error,
         hops: [],
         reads: {
-            ConfigMap: ["data.ingress", "data.deploy"],
+            ConfigMap: ["data.ingress", "data.deploy", "data.explainers", "data.inferenceService"],
         },
     }
 }

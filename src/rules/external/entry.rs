@@ -1,6 +1,7 @@
 //! The Services through which public requests enter.
 
-use crate::model::service::{EXTERNAL_DNS_ANNOTATION, Service};
+use crate::finding::Remedy;
+use crate::model::service::{EXTERNAL_DNS_ANNOTATION, Service, ServiceKind};
 use crate::object::FieldPath;
 use crate::quote;
 use crate::rules::case::{Case, Explanation, field, labels, object};
@@ -202,10 +203,20 @@ pub(in crate::rules) fn no_entry(case: &Case<'_>, host: &str) -> Explanation {
         Explanation::new(&ENTRY_MISSING, message, site.clone(), quote::quoted(&gateway.key.qualified_name()));
     let services = case.view().services_selecting(&gateway.selector);
     for service in &services {
-        if let Some(names) = service.meta.annotations.get(EXTERNAL_DNS_ANNOTATION) {
-            explanation = explanation
-                .and(service.key.site(dns_path()), quote::quoted(names))
-                .remedy(with_name(case, service, names, host));
+        let Some(names) = service.public_names() else { continue };
+        explanation = explanation.and(service.key.site(dns_path()), quote::quoted(names));
+        if service.serves_public_name(host) != Some(true) {
+            explanation = explanation.remedy(with_name(case, service, names, host));
+        } else if service.kind != ServiceKind::LoadBalancer {
+            let site = service.key.site(FieldPath::of("spec.type"));
+            let say = |field: &str| format!("set {field} to LoadBalancer");
+            let to = case.change(&site, say, |path| Patch::default().add(path, "LoadBalancer"));
+            explanation.message = format!(
+                "{} carries the public name {} for external-dns, and is of a type that has no address outside",
+                object(&service.key),
+                quote::name(host)
+            );
+            explanation = explanation.and(site, "no LoadBalancer").remedy((!service.headless).then_some(to));
         }
     }
     let text = format!(
@@ -217,13 +228,20 @@ pub(in crate::rules) fn no_entry(case: &Case<'_>, host: &str) -> Explanation {
     explanation.remedy(remedy::by_hand(entry, text))
 }
 
-fn dns_path() -> FieldPath {
+/// The annotation by which external-dns gives a Service its names.
+pub(super) fn dns_path() -> FieldPath {
     FieldPath::of("metadata.annotations").key(EXTERNAL_DNS_ANNOTATION)
 }
 
-fn with_name(case: &Case<'_>, service: &Service, names: &str, host: &str) -> crate::finding::Remedy {
-    // A record for the whole subdomain, as public names are usually kept.
-    let record = host.split_once('.').map_or_else(|| host.to_owned(), |(_, rest)| format!("*.{rest}"));
+/// Adds a name to those that external-dns gives a Service.
+pub(super) fn with_name(case: &Case<'_>, service: &Service, names: &str, host: &str) -> Remedy {
+    let kserve = case.walker.configuration.kserve();
+    let is_shared = kserve.is_some_and(|kserve| kserve.path_template.is_some() && kserve.ingress_domain.value == *host);
+    let record = match host.split_once('.') {
+        // A record for the whole subdomain, as public names are usually kept; with a pathTemplate all share one.
+        Some((_, rest)) if !is_shared => format!("*.{rest}"),
+        _ => host.to_owned(),
+    };
     let value = format!("{names},{record}");
     let say = |field: &str| format!("add {} to {field}", quote::quoted(&record));
     case.change(&service.key.site(dns_path()), say, |path| Patch::default().test(path, names).replace(path, value))

@@ -76,7 +76,7 @@ pub(super) fn services(before: &Walker<'_, '_>, after: &Walker<'_, '_>) -> Optio
     let list = ["local-gateways", "external-gateways"]
         .into_iter()
         .zip([(&old.local, &new.local), (&old.external, &new.external)])
-        .find(|(_, (old, new))| gateways(old) != gateways(new));
+        .find(|(_, (old, new))| is_taken(old, new));
     let (list, (old_list, new_list)) = list?;
     let affected = affected(after, old, new);
     let count = affected.total();
@@ -110,7 +110,16 @@ fn gateways(entries: &[GatewayEntry]) -> String {
     if names.is_empty() { "no gateway".to_owned() } else { quote::shortened(&names.join(", "), 160) }
 }
 
-/// The InferenceServices whose Gateways differ.
+/// Whether a Gateway, or the labels that lead to it, may be taken from somebody. One that is only added leaves all as they are.
+fn is_taken(old: &[GatewayEntry], new: &[GatewayEntry]) -> bool {
+    let is_kept = |entry: &GatewayEntry| {
+        new.iter().any(|other| (&other.gateway, &other.selector) == (&entry.gateway, &entry.selector))
+    };
+    let selects_anew = new.iter().any(|entry| entry.selector.is_some() && !old.contains(entry));
+    selects_anew || !old.iter().all(is_kept)
+}
+
+/// The InferenceServices from which a Gateway is taken.
 fn affected(after: &Walker<'_, '_>, old: &IstioConfig, new: &IstioConfig) -> Affected {
     let mut affected = Affected::default();
     let default_mode = after.configuration.kserve().and_then(|kserve| kserve.default_mode);
@@ -119,8 +128,8 @@ fn affected(after: &Walker<'_, '_>, old: &IstioConfig, new: &IstioConfig) -> Aff
     let mut moved: BTreeMap<*const Labels, bool> = BTreeMap::new();
     let mut is_moved = |labels: &Arc<Labels>| {
         *moved.entry(Arc::as_ptr(labels)).or_insert_with(|| {
-            chosen(&old.local_for(labels)) != chosen(&new.local_for(labels))
-                || chosen(&old.external_for(labels)) != chosen(&new.external_for(labels))
+            loses(&old.local_for(labels), &new.local_for(labels))
+                || loses(&old.external_for(labels), &new.external_for(labels))
         })
     };
     for (shape, namespaces) in after.view.population().shapes() {
@@ -140,6 +149,6 @@ fn affected(after: &Walker<'_, '_>, old: &IstioConfig, new: &IstioConfig) -> Aff
     affected
 }
 
-fn chosen<'a>(entries: &[&'a GatewayEntry]) -> Vec<&'a crate::model::names::GatewayRef> {
-    entries.iter().map(|entry| &entry.gateway).collect()
+fn loses(old: &[&GatewayEntry], new: &[&GatewayEntry]) -> bool {
+    old.iter().any(|entry| !new.iter().any(|other| other.gateway == entry.gateway))
 }

@@ -4,10 +4,10 @@ use crate::finding::Finding;
 use crate::model::istio_config::{SHIPPED_EXTERNAL, SHIPPED_LOCAL};
 use crate::model::knative_serving::KnativeServing;
 use crate::object::{FieldPath, Kind, ObjectKey, Site};
-use crate::operator::is_derived;
+use crate::operator::{self, is_derived};
 use crate::rules::case::{Explanation, field, object};
 use crate::rules::declare::declare_rule;
-use crate::rules::{derived, remedy};
+use crate::rules::remedy;
 use crate::view::Lookup;
 use crate::walk::Walker;
 
@@ -87,8 +87,8 @@ pub(super) fn undone(before: &Walker<'_, '_>, after: &Walker<'_, '_>, changed: &
             let read = |walker: &Walker<'_, '_>| walker.view.service(&changed.namespace, &changed.name).present();
             let (old, new) = (read(before)?, read(after));
             let same = new.as_ref().is_some_and(|new| (&new.selector, &new.ports) == (&old.selector, &old.ports));
-            let rewrite = serving.ingress.as_ref().map(|ingress| &ingress.local_override.selector);
-            let as_written = new.is_some_and(|new| rewrite.is_some_and(|selector| *selector == new.selector));
+            let written = operator::derived_service(&serving);
+            let as_written = new.zip(written).is_some_and(|(new, written)| new.selector == written.selector);
             if same || as_written {
                 return None;
             }
@@ -138,11 +138,11 @@ fn shipped_gateway(
     let (old, new) = (read(before)?, read(after));
     let source = |field: &str| serving.key.site(FieldPath::of("spec.ingress.istio").key(name).key(field));
     let at = |field: &str| changed.site(FieldPath::of("spec").key(field));
-    let rewrite = serving.ingress.as_ref().and_then(|ingress| derived::override_for(ingress, name));
+    let written = operator::derived_gateway(serving, name)?;
     let Some(new) = new else { return Some((changed.site(FieldPath::root()), source("selector"))) };
-    if new.selector != old.selector && rewrite.is_none_or(|(_, rewrite)| rewrite.selector != new.selector) {
+    if new.selector != old.selector && new.selector != written.selector {
         return Some((at("selector"), source("selector")));
     }
-    let same = new.servers == old.servers || rewrite.is_some_and(|(_, rewrite)| rewrite.servers == new.servers);
+    let same = new.servers == old.servers || new.servers == written.servers;
     (!same).then(|| (at("servers"), source("servers")))
 }

@@ -198,9 +198,12 @@ impl Refused<'_> {
             false => None,
         };
         let known = meant.and_then(|meant| self.valued(place, &Json::from(meant)));
-        known.unwrap_or_else(|| {
-            self.edited(format!("give {place} a value (a service is a full Service name, without a port)"), None)
-        })
+        let form = if key == "labelSelector" {
+            "keys and values that labels may have, and the operators In, NotIn, Exists or DoesNotExist"
+        } else {
+            "a value (a service is a full Service name, without a port)"
+        };
+        known.unwrap_or_else(|| self.edited(format!("give {place} {form}"), None))
     }
 
     /// The Service that leads to the Gateway of an entry of `config-istio` which names none.
