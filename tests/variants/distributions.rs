@@ -8,7 +8,7 @@ use plumbline::object::Kind::{ConfigMap, Deployment, IstioGateway, KnativeServin
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::{assert_admitted, assert_refused, found, stock};
+use crate::{assert_admitted, assert_refused, found, judged, stock};
 
 pub(crate) const KSERVE: &str = "kserve/inferenceservice-config";
 pub(crate) const LOCAL: &str = "knative-serving/knative-local-gateway";
@@ -192,6 +192,11 @@ fn open_data_hub_serverless() {
         manifest["spec"]["servers"].as_array_mut().expect("a list").push(server);
     });
     assert_admitted("a server of another controller", &cluster, &more, &settings);
+    assert_eq!(judged(&cluster, &more, &settings).warnings, [], "a server of another controller");
+    // The mesh alone may come this way, which nothing here can tell; what leads nowhere from now on is told.
+    let gone = cluster.clone().without(Service, "istio-system/kserve-local-gateway");
+    let warnings = judged(&cluster, &gone, &settings).warnings;
+    assert!(warnings.iter().any(|warning| warning.code.to_string() == "PL102"), "{warnings:?}");
     let both = cluster.clone().edited(ConfigMap, "knative-serving/config-istio", |manifest| {
         manifest["data"]["external-gateways"] = "[]".into();
     });

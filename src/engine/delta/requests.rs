@@ -154,10 +154,14 @@ impl Delta<'_, '_> {
                 }
             }
             End::Broken(found) if *kind != RequestKind::Direct && !matches!(found.cause, Cause::Refused { .. }) => {
-                let is_known = matches!(before.end, End::Broken(_));
-                if is_known {
-                    let finding = rules::explain_break(self.after.view, after, found, self.facts);
-                    self.still_broken.add_for(finding, kind, cohort());
+                let explained = || rules::explain_break(self.after.view, after, found, self.facts);
+                match &before.end {
+                    End::Broken(_) => self.still_broken.add_for(explained(), kind, cohort()),
+                    // Nothing could be proven of the request before, and now that it fails, on the way there.
+                    End::Unknown { hop, .. } if found.hop <= *hop => {
+                        self.lesser.add_for(explained(), kind, cohort());
+                    }
+                    End::Unknown { .. } | End::Reached | End::NotMade => {}
                 }
             }
             End::Unknown { hop, why } if *kind != RequestKind::Direct => {
