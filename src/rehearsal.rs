@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::engine::{Actor, Change, JudgeSettings, Judgement, Verdict, judge_on, projected};
 use crate::exception::{Moment, Permission, Policy, Question, Ruling, Weighed, is_about_exceptions, weigh};
 use crate::model::Object;
-use crate::object::ObjectKey;
+use crate::object::{Kind, ObjectKey};
 use crate::view::{Need, Snapshot, View};
 
 /// How a set of writes would go.
@@ -29,6 +29,8 @@ pub struct Step {
     pub key: ObjectKey,
     /// What the webhook would say.
     pub ruling: Ruling,
+    /// Whether the webhook is asked about objects of this kind at all. Where it is not, a write that cuts goes through.
+    pub is_asked: bool,
 }
 
 /// What the verdicts depend on beside the cluster and the set.
@@ -60,16 +62,30 @@ pub fn rehearse(snapshot: &Snapshot, objects: &[(ObjectKey, Object)], conditions
         let judgement = judge_on(&cluster, std::slice::from_ref(&change), conditions.settings);
         needs.extend(judgement.needs.iter().cloned());
         let ruling = conditions.rule(judgement, &change);
-        if ruling.judgement.verdict == Verdict::Allow {
+        let is_asked = is_asked_about(key.kind);
+        if ruling.judgement.verdict == Verdict::Allow || !is_asked {
             for (key, object) in projected(&cluster, &change) {
                 cluster = cluster.with(key, object);
             }
             needs.extend(cluster.needs());
             cluster = cluster.with(change.key, change.after);
         }
-        steps.push(Step { key: key.clone(), ruling });
+        steps.push(Step { key: key.clone(), ruling, is_asked });
     }
     Rehearsal { steps, whole, needs }
+}
+
+/// Whether the chart registers the webhook for a kind. Pods and what makes them change all the time, and must be able to.
+const fn is_asked_about(kind: Kind) -> bool {
+    match kind {
+        Kind::ConfigMap | Kind::KnativeServing | Kind::IstioGateway | Kind::GatewayApiGateway | Kind::Service => true,
+        Kind::Pod
+        | Kind::Deployment
+        | Kind::DaemonSet
+        | Kind::StatefulSet
+        | Kind::Namespace
+        | Kind::InferenceService => false,
+    }
 }
 
 /// The write of an object to a cluster.
@@ -99,8 +115,8 @@ impl Rehearsal {
         self.whole.verdict == Verdict::Allow
     }
 
-    /// The writes that would be refused, each with its place in the order, from 1.
-    pub fn refused(&self) -> impl Iterator<Item = (usize, &Step)> {
+    /// The writes that would be refused, or that would cut requests unasked, each with its place in the order, from 1.
+    pub fn wrong(&self) -> impl Iterator<Item = (usize, &Step)> {
         let numbered = self.steps.iter().enumerate().map(|(index, step)| (index + 1, step));
         numbered.filter(|(_, step)| step.ruling.judgement.verdict == Verdict::Deny)
     }
@@ -110,12 +126,12 @@ impl Rehearsal {
     pub fn is_order_unsound(&self) -> bool {
         let cuts =
             |step: &Step| step.ruling.judgement.findings.iter().any(|finding| !is_about_exceptions(finding.code));
-        self.is_set_sound() && self.refused().any(|(_, step)| cuts(step))
+        self.is_set_sound() && self.wrong().any(|(_, step)| cuts(step))
     }
 
     /// Whether nothing is refused because something is declared.
     #[must_use]
     pub fn is_excepted(&self) -> bool {
-        self.refused().next().is_none() && self.steps.iter().any(|step| step.ruling.is_exception())
+        self.wrong().next().is_none() && self.steps.iter().any(|step| step.ruling.is_exception())
     }
 }

@@ -31,6 +31,7 @@ pub fn rehearsal(rehearsal: &Rehearsal, findings: &[Finding], warnings: &[Warnin
         let mut value = report(&ruling.judgement.findings, &exception::warnings(ruling, now));
         value["object"] = object(&step.key);
         value["verdict"] = ruling.verdict().into();
+        value["asked"] = step.is_asked.into();
         value["transition"] = transition.map_or(
             Value::Null,
             |transition| json!({"name": &*transition.name, "until": transition.until.to_string()}),
@@ -39,7 +40,7 @@ pub fn rehearsal(rehearsal: &Rehearsal, findings: &[Finding], warnings: &[Warnin
     };
     let mut value = report(findings, warnings);
     value["setIsSound"] = rehearsal.is_set_sound().into();
-    value["orderIsSound"] = rehearsal.refused().next().is_none().into();
+    value["orderIsSound"] = rehearsal.wrong().next().is_none().into();
     value["writes"] = rehearsal.steps.iter().map(step).collect();
     value
 }

@@ -61,14 +61,14 @@ impl Check {
     fn tell(&self, manifests: &Manifests, rehearsal: &Rehearsal, findings: &[Finding], now: Moment) {
         let warnings = warnings(rehearsal, now);
         if rehearsal.is_set_sound() {
-            for (place, step) in rehearsal.refused() {
-                say(&format!("{} would be refused:\n", described(manifests, rehearsal, place, step)));
+            for (place, step) in rehearsal.wrong() {
+                say(&format!("{}:\n", described(manifests, rehearsal, place, step)));
                 print_findings(manifests, &step.ruling.judgement.findings);
             }
         } else {
             print_findings(manifests, findings);
-            for (place, step) in rehearsal.refused() {
-                say(&format!("{} would be refused.\n", described(manifests, rehearsal, place, step)));
+            for (place, step) in rehearsal.wrong() {
+                say(&format!("{}.\n", described(manifests, rehearsal, place, step)));
             }
         }
         print_warnings(&warnings);
@@ -91,7 +91,7 @@ fn findings(rehearsal: &Rehearsal) -> Vec<Finding> {
     if !rehearsal.is_set_sound() {
         return rehearsal.whole.findings.clone();
     }
-    rehearsal.refused().flat_map(|(_, step)| step.ruling.judgement.findings.clone()).collect()
+    rehearsal.wrong().flat_map(|(_, step)| step.ruling.judgement.findings.clone()).collect()
 }
 
 /// What there is to say besides: of the set, and of what is declared.
@@ -100,10 +100,15 @@ fn warnings(rehearsal: &Rehearsal, now: Moment) -> Vec<Warning> {
     declared.chain(rehearsal.whole.warnings.iter().cloned()).collect()
 }
 
-/// A write, its place in the order and where it stands.
+/// A write, its place in the order, where it stands, and what would become of it.
 fn described(manifests: &Manifests, rehearsal: &Rehearsal, place: usize, step: &Step) -> String {
     let stands = manifests.object(&step.key).map(|manifest| format!(" ({}:{})", manifest.file, manifest.line()));
-    format!("write {place} of {}, {}{}", rehearsal.steps.len(), step.key, stands.unwrap_or_default())
+    let fate = if step.is_asked {
+        "would be refused".to_owned()
+    } else {
+        format!("would cut requests, and the webhook is not asked about a {}", step.key.kind)
+    };
+    format!("write {place} of {}, {}{} {fate}", rehearsal.steps.len(), step.key, stands.unwrap_or_default())
 }
 
 /// Asks whether whoever runs this may declare the transitions of the set.

@@ -121,6 +121,31 @@ fn a_set_that_cuts_is_unsound_in_every_order() {
 }
 
 #[test]
+fn a_write_that_nobody_is_asked_about_is_told_as_what_it_is() {
+    let story = Move::begin();
+    let _guard = story.stage.guard();
+    let labels = |object: &mut Value, path: &str| {
+        object.pointer_mut(path).unwrap()["app"] = json!("moved");
+        object.pointer_mut(path).unwrap()["istio"] = json!("moved");
+    };
+    let mut pods = named(&story.shipped, "Deployment", "istio-ingressgateway").clone();
+    pods["spec"]["selector"] = json!({"matchLabels": {"app": "moved"}});
+    labels(&mut pods, "/spec/template/metadata/labels");
+
+    let file = story.write("a.json", std::slice::from_ref(&pods));
+    let checked = story.check(&[&file]);
+    assert_eq!(checked.status.code(), Some(1), "{checked:#?}");
+    let says = "write 1 of 1, Deployment istio-system/istio-ingressgateway";
+    assert!(checked.stdout.contains(says), "{checked:#?}");
+    assert!(
+        checked.stdout.contains("would cut requests, and the webhook is not asked about a Deployment"),
+        "{checked:#?}"
+    );
+    let report = json_of(&story.check(&["-o", "json", &file]), 1);
+    assert_eq!((&report["writes"][0]["asked"], &report["setIsSound"]), (&json!(false), &json!(false)), "{report:#}");
+}
+
+#[test]
 fn exceptions_count_as_they_do_for_the_webhook() {
     let story = Move::begin();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
