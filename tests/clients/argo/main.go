@@ -89,7 +89,11 @@ func main() {
 func syncOptions(names []string) ([]sync.SyncOpt, error) {
 	// Force is not a sync option by name alone; the operation carries it.
 	force := false
-	options := []sync.SyncOpt{sync.WithServerSideApplyManager(manager)}
+	// The controller's own default waits for a garbage collector, which does not run here.
+	propagation := metav1.DeletePropagationBackground
+	options := []sync.SyncOpt{
+		sync.WithServerSideApplyManager(manager), sync.WithPrunePropagationPolicy(&propagation),
+	}
 	for _, name := range names {
 		switch name {
 		case common.SyncOptionForce:
