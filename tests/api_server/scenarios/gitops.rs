@@ -1,38 +1,105 @@
 //! What Helm, Flux, Argo CD and kubectl make of a denial: how each comes to what its repository says, and that none deletes what it
-//! may not change.
+//! may not change. `docs/gitops.md` is written from what comes out here.
 
 mod argo;
 mod flux;
+mod force;
 mod helm;
 mod kubectl;
+mod page;
 mod repository;
 mod story;
 mod tool;
+
+use std::sync::OnceLock;
 
 use argo::Argo;
 use flux::Flux;
 use helm::Helm;
 use kubectl::{How, Kubectl};
+use story::{Outcomes, Task};
+use tool::Tool;
 
 use super::stage::Stage;
+use crate::control_plane::ControlPlane;
+
+/// A tool, and what came of all that it was asked to do.
+struct Candidate {
+    /// As a column is headed.
+    name: &'static str,
+    start: fn(&'static ControlPlane) -> Box<dyn Tool>,
+    outcomes: OnceLock<Outcomes>,
+}
+
+static FOLDER: Candidate =
+    Candidate::new("kubectl apply -f", |cluster| Box::new(Kubectl::new(cluster, How::Folder)));
+static KUSTOMIZATION: Candidate =
+    Candidate::new("kubectl apply -k", |cluster| Box::new(Kubectl::new(cluster, How::Kustomization)));
+static HELM: Candidate = Candidate::new("Helm", |cluster| Box::new(Helm::new(cluster)));
+static ARGO: Candidate = Candidate::new("Argo CD", |cluster| Box::new(Argo::new(cluster)));
+static FLUX: Candidate = Candidate::new("Flux", |cluster| Box::new(Flux::new(cluster)));
 
 #[test]
-fn probe() {
-    for which in std::env::var("PROBE").unwrap_or_default().split(',') {
-        let stage = Stage::enter();
-        let t = std::time::Instant::now();
-        let o = match which {
-            "helm" => story::tell(&stage, |c| Helm::new(c, &[])),
-            "flux" => story::tell(&stage, Flux::new),
-            "argo" => story::tell(&stage, Argo::new),
-            "kubectl" => story::tell(&stage, |c| Kubectl::new(c, How::Folder)),
-            "kustomize" => story::tell(&stage, |c| Kubectl::new(c, How::Kustomization)),
-            _ => continue,
-        };
-        println!("{which} {:?}", t.elapsed());
-        for (task, outcome) in o {
-            println!("{task:?}: {outcome}");
-            if let tool::Outcome::Never { said } = outcome { println!("----\n{}\n----", said.chars().take(400).collect::<String>()); }
+fn kubectl_comes_to_what_a_folder_says() {
+    FOLDER.expect(|task| match task {
+        Task::MoveAtOnce | Task::RevertAtOnce => "never",
+        // It goes on after a denial, so that the Gateway is there when it tries again.
+        Task::FirstStepAtOnce => "in 2 rounds",
+        _ => "at once",
+    });
+}
+
+#[test]
+fn kubectl_comes_to_what_a_kustomization_says() {
+    KUSTOMIZATION.expect(|task| match task {
+        Task::MoveAtOnce | Task::RevertAtOnce => "never",
+        Task::FirstStepAtOnce => "in 2 rounds",
+        _ => "at once",
+    });
+}
+
+#[test]
+fn helm_comes_to_what_a_chart_says() {
+    HELM.expect(|task| match task {
+        Task::MoveAtOnce | Task::RevertAtOnce => "never",
+        Task::FirstStepAtOnce => "in 2 rounds",
+        // It compares its charts with each other and, for custom resources, not with the cluster.
+        Task::HealHarmless | Task::HealGateway => "overlooked",
+        _ => "at once",
+    });
+}
+
+#[test]
+fn argo_cd_comes_to_what_an_application_says() {
+    ARGO.expect(|task| match task {
+        Task::MoveAtOnce | Task::RevertAtOnce => "never",
+        Task::FirstStepAtOnce => "in 2 rounds",
+        _ => "at once",
+    });
+}
+
+#[test]
+fn flux_comes_to_what_kustomizations_say() {
+    FLUX.expect(|task| match task {
+        // It writes nothing of a set of which one object is refused.
+        Task::MoveAtOnce | Task::RevertAtOnce | Task::FirstStepAtOnce => "never",
+        _ => "at once",
+    });
+}
+
+impl Candidate {
+    const fn new(name: &'static str, start: fn(&'static ControlPlane) -> Box<dyn Tool>) -> Self {
+        Self { name, start, outcomes: OnceLock::new() }
+    }
+
+    fn outcomes(&self) -> &Outcomes {
+        self.outcomes.get_or_init(|| story::tell(&Stage::enter(), self.start))
+    }
+
+    #[track_caller]
+    fn expect(&self, expected: impl Fn(Task) -> &'static str) {
+        for (task, outcome) in self.outcomes() {
+            assert_eq!(outcome.to_string(), expected(*task), "{task:?}: {outcome:#?}");
         }
     }
 }

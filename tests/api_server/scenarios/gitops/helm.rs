@@ -22,10 +22,15 @@ pub(super) struct Helm<'a> {
 }
 
 impl<'a> Helm<'a> {
-    pub(super) fn new(cluster: &'a ControlPlane, flags: &'static [&'static str]) -> Self {
+    pub(super) fn new(cluster: &'a ControlPlane) -> Self {
         static RELEASES: AtomicU32 = AtomicU32::new(1);
         let release = format!("gitops-{}", RELEASES.fetch_add(1, Ordering::Relaxed));
-        Self { cluster, release, deployed: Vec::new(), revisions: Vec::new(), flags }
+        Self { cluster, release, deployed: Vec::new(), revisions: Vec::new(), flags: &[] }
+    }
+
+    /// Has further flags given to every later upgrade and rollback.
+    pub(super) fn set_flags(&mut self, flags: &'static [&'static str]) {
+        self.flags = flags;
     }
 
     /// Makes the release consist of `objects`.

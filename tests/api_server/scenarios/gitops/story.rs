@@ -5,7 +5,7 @@ use crate::rest::Rest;
 use crate::scenarios::stage::Stage;
 use crate::scenarios::stock;
 
-/// What a tool is asked to do.
+/// What a tool is asked to do, in the order in which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     /// All that the projects ship, and a model, from nothing.
@@ -34,59 +34,56 @@ pub(super) enum Task {
 pub(super) type Outcomes = Vec<(Task, Outcome)>;
 
 /// Lets a tool do everything that a repository may ask of it, with plumbline enforcing.
-pub(super) fn tell<'a, T: Tool>(stage: &Stage, start: impl Fn(&'a ControlPlane) -> T) -> Outcomes
-where
-    Stage: 'a,
-{
+pub(super) fn tell(stage: &Stage, start: fn(&'static ControlPlane) -> Box<dyn Tool>) -> Outcomes {
     let (cluster, rest) = (stage.control_plane, &stage.rest);
     let migration = Migration::new(stock::objects(cluster.upstream()));
     let guard = stage.guard();
     let mut outcomes = Vec::new();
 
-    outcomes.push((Task::Install, attempt(rest, &mut start(cluster), &migration.whole())));
+    outcomes.push((Task::Install, attempt(rest, &mut *start(cluster), &migration.whole())));
 
     stage.clear();
     let mut tool = start(cluster);
-    expect_at_once(attempt(rest, &mut tool, &migration.stock()));
-    outcomes.push((Task::MoveAtOnce, attempt(rest, &mut tool, &migration.target())));
-    outcomes.push((Task::TakeBackRefused, go_back(rest, &mut tool, &migration.stock())));
+    expect_at_once(attempt(rest, &mut *tool, &migration.stock()));
+    outcomes.push((Task::MoveAtOnce, attempt(rest, &mut *tool, &migration.target())));
+    outcomes.push((Task::TakeBackRefused, go_back(rest, &mut *tool, &migration.stock())));
     expect_gone(rest);
-    outcomes.push((Task::FirstStepAtOnce, attempt(rest, &mut tool, &migration.first_step())));
+    outcomes.push((Task::FirstStepAtOnce, attempt(rest, &mut *tool, &migration.first_step())));
 
     stage.clear();
     let mut tool = start(cluster);
-    expect_at_once(attempt(rest, &mut tool, &migration.stock_in_parts()));
-    let moved = migration.plan().map(|commit| attempt(rest, &mut tool, &commit));
+    expect_at_once(attempt(rest, &mut *tool, &migration.stock_in_parts()));
+    let moved = migration.plan().map(|commit| attempt(rest, &mut *tool, &commit));
     outcomes.push((Task::MoveByPlan, worst(moved)));
-    outcomes.push((Task::RevertAtOnce, go_back(rest, &mut tool, &migration.stock())));
-    let reverted = migration.plan_back().map(|commit| go_back(rest, &mut tool, &commit));
+    outcomes.push((Task::RevertAtOnce, go_back(rest, &mut *tool, &migration.stock())));
+    let reverted = migration.plan_back().map(|commit| go_back(rest, &mut *tool, &commit));
     outcomes.push((Task::RevertByPlan, worst(reverted)));
     expect_gone(rest);
 
     let stock = migration.stock_in_parts();
     edit_is_refused(cluster, rest);
     add_host(cluster);
-    outcomes.push((Task::HealHarmless, heal(rest, &mut tool, &stock, "Gateway")));
+    outcomes.push((Task::HealHarmless, heal(rest, &mut *tool, &stock, "Gateway")));
     drop(guard);
     break_config_map(cluster);
     break_gateway(cluster).expect_success();
     let _guard = stage.guard();
-    outcomes.push((Task::HealConfigMap, heal(rest, &mut tool, &stock, "ConfigMap")));
+    outcomes.push((Task::HealConfigMap, heal(rest, &mut *tool, &stock, "ConfigMap")));
     outcomes.push((Task::HealGateway, found(rest, &stock, "Gateway")));
     outcomes
 }
 
-fn attempt(rest: &Rest, tool: &mut impl Tool, commit: &Commit) -> Outcome {
+fn attempt(rest: &Rest, tool: &mut dyn Tool, commit: &Commit) -> Outcome {
     converge(rest, commit, |commit| tool.attempt(commit))
 }
 
-fn go_back(rest: &Rest, tool: &mut impl Tool, commit: &Commit) -> Outcome {
+fn go_back(rest: &Rest, tool: &mut dyn Tool, commit: &Commit) -> Outcome {
     converge(rest, commit, |commit| tool.go_back(commit))
 }
 
 /// Applies the same commit once more; nothing may be refused, whatever is left of the drift.
 #[track_caller]
-fn heal(rest: &Rest, tool: &mut impl Tool, commit: &Commit, kind: &str) -> Outcome {
+fn heal(rest: &Rest, tool: &mut dyn Tool, commit: &Commit, kind: &str) -> Outcome {
     assert_ne!(drift(rest, commit), [""; 0], "otherwise there is nothing to heal");
     if let Err(said) = tool.attempt(commit) {
         panic!("what heals is refused: {said}");
