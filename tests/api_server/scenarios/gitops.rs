@@ -6,6 +6,7 @@ mod flux;
 mod force;
 mod helm;
 mod kubectl;
+mod needs;
 mod page;
 mod repository;
 mod story;
@@ -31,8 +32,7 @@ struct Candidate {
     outcomes: OnceLock<Outcomes>,
 }
 
-static FOLDER: Candidate =
-    Candidate::new("kubectl apply -f", |cluster| Box::new(Kubectl::new(cluster, How::Folder)));
+static FOLDER: Candidate = Candidate::new("kubectl apply -f", |cluster| Box::new(Kubectl::new(cluster, How::Folder)));
 static KUSTOMIZATION: Candidate =
     Candidate::new("kubectl apply -k", |cluster| Box::new(Kubectl::new(cluster, How::Kustomization)));
 static HELM: Candidate = Candidate::new("Helm", |cluster| Box::new(Helm::new(cluster)));

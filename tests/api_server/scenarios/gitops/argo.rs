@@ -10,6 +10,8 @@ pub(super) struct Argo<'a> {
     cluster: &'a ControlPlane,
     /// All that carries the Application's mark.
     marked: Vec<Value>,
+    /// Whether what is pruned goes last where there is an order.
+    pub(super) prune_last: bool,
 }
 
 /// What the operation state of an Application says.
@@ -31,7 +33,7 @@ pub(super) struct Resource {
 
 impl<'a> Argo<'a> {
     pub(super) fn new(cluster: &'a ControlPlane) -> Self {
-        Self { cluster, marked: Vec::new() }
+        Self { cluster, marked: Vec::new(), prune_last: true }
     }
 }
 
@@ -39,8 +41,7 @@ impl Tool for Argo<'_> {
     fn attempt(&mut self, commit: &Commit) -> Result<(), String> {
         let has_order = commit.waves.len() > 1;
         let objects = if has_order { in_waves(commit) } else { commit.objects() };
-        // What is pruned goes first otherwise, whatever still refers to it.
-        let options: &[&str] = if has_order { &["PruneLast=true"] } else { &[] };
+        let options: &[&str] = if has_order && self.prune_last { &["PruneLast=true"] } else { &[] };
         let synchronized = synchronize(self.cluster, &objects, &self.marked, options);
         self.marked.extend(objects);
         synchronized.result()?;

@@ -2,30 +2,35 @@
 
 use serde_json::{Value, json};
 
-use super::repository::{Commit, Migration, Wave};
+use super::helm::Helm;
+use super::repository::Migration;
 use super::tool::{Tool, result_of, versions};
-use super::{argo, flux, helm};
+use super::{argo, flux};
 use crate::control_plane::{ControlPlane, Registration, Scope, User};
 use crate::harness::deny_server::DenyServer;
 use crate::scenarios::stage::Stage;
 use crate::scenarios::stock::{self, named};
 
-/// A tool that forces: it gets the objects that are to be there, of which one is refused, and says what it is told.
-type Force = fn(&'static ControlPlane, &[Value]) -> Result<(), String>;
+/// A tool that forces: it gets an object whose change is refused, and says what it is told.
+type Force = fn(&'static ControlPlane, &Value) -> Result<(), String>;
 
-/// Every way to force that a denial has to withstand.
-const WAYS: [(&str, Force); 9] = [
-    ("Flux, force", |cluster, objects| flux::reconcile(cluster, "forced", objects, &[], true)),
-    ("kubectl apply --force", |cluster, objects| kubectl(cluster, &["apply", "--force", "-f", "-"], objects)),
-    ("kubectl apply --server-side --force-conflicts", |cluster, objects| {
-        kubectl(cluster, &["apply", "--server-side", "--force-conflicts", "-f", "-"], objects)
+/// What deletes and recreates an object that the API server finds impossible to change.
+const FORCE: [(&str, Force); 3] = [
+    ("Flux, force", |cluster, object| flux::reconcile(cluster, "forced", &[object.clone()], &[], true)),
+    ("kubectl apply --force", |cluster, object| kubectl(cluster, &["apply", "--force"], object)),
+    ("Argo CD, Force=true", |cluster, object| argo(cluster, object, &["Force=true"])),
+];
+
+/// Other ways to insist.
+const INSIST: [(&str, Force); 6] = [
+    ("kubectl apply --server-side --force-conflicts", |cluster, object| {
+        kubectl(cluster, &["apply", "--server-side", "--force-conflicts"], object)
     }),
-    ("kubectl replace", |cluster, objects| kubectl(cluster, &["replace", "-f", "-"], objects)),
-    ("kubectl replace --force", |cluster, objects| kubectl(cluster, &["replace", "--force", "-f", "-"], objects)),
-    ("Argo CD, Force=true", |cluster, objects| argo(cluster, objects, &["Force=true"])),
-    ("Argo CD, Replace=true", |cluster, objects| argo(cluster, objects, &["Replace=true"])),
-    ("Argo CD, Force=true and Replace=true", |cluster, objects| argo(cluster, objects, &["Force=true", "Replace=true"])),
-    ("Argo CD, ServerSideApply=true", |cluster, objects| argo(cluster, objects, &["ServerSideApply=true"])),
+    ("kubectl replace", |cluster, object| kubectl(cluster, &["replace"], object)),
+    ("kubectl replace --force", |cluster, object| kubectl(cluster, &["replace", "--force"], object)),
+    ("Argo CD, Replace=true", |cluster, object| argo(cluster, object, &["Replace=true"])),
+    ("Argo CD, Force=true and Replace=true", |cluster, object| argo(cluster, object, &["Force=true", "Replace=true"])),
+    ("Argo CD, ServerSideApply=true", |cluster, object| argo(cluster, object, &["ServerSideApply=true"])),
 ];
 
 #[test]
@@ -34,37 +39,58 @@ fn what_is_refused_is_neither_deleted_nor_recreated() {
     let cluster = stage.control_plane;
     let shipped = stock::install(&stage);
     let _guard = stage.guard();
+    let before = versions(&stage.rest);
+    let stays = |way: &str, force: Force, broken: &Value| {
+        let said = force(cluster, broken).expect_err(way);
+        assert!(said.contains("denied the request: this change of"), "{way}: {said}");
+        assert_eq!(versions(&stage.rest), before, "{way}: {}", broken["kind"]);
+    };
 
-    for broken in breakages(&shipped) {
-        let before = versions(&stage.rest);
-        for (way, force) in WAYS {
-            let said = force(cluster, std::slice::from_ref(&broken)).expect_err(way);
-            assert!(said.contains("denied the request: this change of"), "{way}: {said}");
-            assert_eq!(versions(&stage.rest), before, "{way}: {}", broken["kind"]);
+    let broken = breakages(&shipped);
+    for broken in &broken {
+        for (way, force) in FORCE {
+            stays(way, force, broken);
         }
     }
-    let both = kubectl(cluster, &["apply", "--server-side", "--force", "-f", "-"], &breakages(&shipped));
+    let [gateway, ..] = &broken;
+    for (way, insist) in INSIST {
+        stays(way, insist, gateway);
+    }
+    let both = kubectl(cluster, &["apply", "--server-side", "--force"], gateway);
     assert_eq!(both, Err("error: --force cannot be used with --server-side\n".to_owned()));
+}
+
+/// The exception: `kubectl replace --force` deletes first, whatever comes of the creation, and Argo CD hands it the objects that are
+/// to be replaced by force. What requests depend on is kept all the same, since its deletion is refused.
+#[test]
+fn what_nobody_needs_is_deleted_by_who_replaces_by_force() {
+    let stage = Stage::enter();
+    let _guard = stage.guard();
+    for (way, force) in INSIST.iter().filter(|(way, _)| way.contains("eplace --force") || way.contains("and Replace")) {
+        stage.rest.apply(&deny_me("before")).expect_admitted();
+        let before = versions(&stage.rest);
+        force(stage.control_plane, &deny_me("after")).unwrap();
+        assert_ne!(identities(&versions(&stage.rest)), identities(&before), "{way}");
+    }
 }
 
 #[test]
 fn helm_keeps_what_it_may_not_replace() {
     let stage = Stage::enter();
     let shipped = stock::objects(stage.control_plane.upstream());
-    let migration = Migration::new(shipped.clone());
+    let stock = Migration::new(shipped.clone()).stock();
     let _guard = stage.guard();
-    let mut tool = helm::Helm::new(stage.control_plane);
-    tool.attempt(&migration.stock()).unwrap();
+    let mut tool = Helm::new(stage.control_plane);
+    tool.attempt(&stock).unwrap();
     tool.set_flags(&["--force"]);
+    let before = versions(&stage.rest);
 
-    for broken in breakages(&shipped) {
-        let before = versions(&stage.rest);
-        let mut objects = Commit { waves: vec![wave(&broken)] }.missing_from(&migration.stock().objects());
-        objects.push(broken);
-        let said = tool.attempt(&Commit { waves: vec![Wave { part: "all", objects }] }).unwrap_err();
-        assert!(said.contains("denied the request: this change of"), "{said}");
-        assert!(identities(&before) == identities(&versions(&stage.rest)), "{said}");
+    let said = tool.attempt(&stock.with(&breakages(&shipped))).unwrap_err();
+
+    for kind in ["Gateway", "Service", "ConfigMap"] {
+        assert!(said.contains(&format!("denied the request: this change of {kind} ")), "{said}");
     }
+    assert_eq!(identities(&versions(&stage.rest)), identities(&before));
 }
 
 #[test]
@@ -74,15 +100,12 @@ fn nothing_is_deleted_while_nobody_answers() {
     let mut guard = stage.guard();
     guard.server.kill();
 
-    // Services are let through where plumbline does not answer.
-    let [gateway, _, config] = breakages(&shipped);
+    let [gateway, ..] = breakages(&shipped);
     let before = versions(&stage.rest);
-    for object in &[gateway, config] {
-        for (way, force) in WAYS {
-            let said = force(stage.control_plane, std::slice::from_ref(object)).expect_err(way);
-            assert!(said.contains("failed calling webhook"), "{way}: {said}");
-            assert_eq!(versions(&stage.rest), before, "{way}");
-        }
+    for (way, force) in FORCE {
+        let said = force(stage.control_plane, &gateway).expect_err(way);
+        assert!(said.contains("failed calling webhook"), "{way}: {said}");
+        assert_eq!(versions(&stage.rest), before, "{way}");
     }
 }
 
@@ -90,29 +113,22 @@ fn nothing_is_deleted_while_nobody_answers() {
 #[test]
 fn another_status_code_would_cost_the_live_object() {
     let stage = Stage::enter();
-    let recreated = |code, reason| -> Vec<&str> {
+    let recreated = |code, reason| {
         let server = DenyServer::answering(code, reason);
-        let changed = WAYS.iter().filter(|(_, force)| {
+        let _registration = register(stage.control_plane, &server);
+        FORCE.map(|(_, force)| {
             stage.clear();
-            let live = deny_me("before");
-            stage.rest.apply(&live).expect_admitted();
-            let _registration = register(stage.control_plane, &server);
+            stage.rest.apply(&deny_me("before")).expect_admitted();
             let before = versions(&stage.rest);
             // Whether it says that it succeeded is not the question.
-            let _ = force(stage.control_plane, &[deny_me("after")]);
+            let _ = force(stage.control_plane, &deny_me("after"));
             identities(&versions(&stage.rest)) != identities(&before)
-        });
-        changed.map(|(way, _)| *way).collect()
+        })
     };
 
-    // The deletion and creation that these consist of by themselves are not refused here.
-    let by_design = ["kubectl replace --force", "Argo CD, Force=true and Replace=true"];
-    assert_eq!(recreated(403, "Forbidden"), by_design);
-    let all = recreated(422, "Invalid");
-    println!("{all:?} {:?}", recreated(409, "Conflict"));
-    for way in ["Flux, force", "kubectl apply --force", "Argo CD, Force=true"] {
-        assert!(all.contains(&way), "{all:?}");
-    }
+    assert_eq!(recreated(403, "Forbidden"), [false; 3]);
+    assert_eq!(recreated(422, "Invalid"), [true; 3]);
+    assert_eq!(recreated(409, "Conflict"), [true; 3]);
 }
 
 /// A Gateway, a Service and a `ConfigMap`, each of which cuts requests.
@@ -125,17 +141,13 @@ fn breakages(shipped: &[Value]) -> [Value; 3] {
     [gateway, service, config]
 }
 
-fn wave(object: &Value) -> Wave {
-    Wave { part: "all", objects: vec![object.clone()] }
+fn kubectl(cluster: &ControlPlane, args: &[&str], object: &Value) -> Result<(), String> {
+    let args = [args, &["-f", "-"]].concat();
+    result_of(cluster.kubectl_with_input(User::Gitops, &args, &object.to_string())).map(drop)
 }
 
-fn kubectl(cluster: &ControlPlane, args: &[&str], objects: &[Value]) -> Result<(), String> {
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    result_of(cluster.kubectl_with_input(User::Gitops, args, &list.to_string())).map(drop)
-}
-
-fn argo(cluster: &ControlPlane, objects: &[Value], options: &[&str]) -> Result<(), String> {
-    argo::synchronize(cluster, objects, &[], options).result()
+fn argo(cluster: &ControlPlane, object: &Value, options: &[&str]) -> Result<(), String> {
+    argo::synchronize(cluster, std::slice::from_ref(object), &[], options).result()
 }
 
 /// Namespaces, names and uids without versions.

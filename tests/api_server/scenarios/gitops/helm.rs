@@ -42,7 +42,8 @@ impl<'a> Helm<'a> {
         fs::create_dir(chart.path().join("templates")).unwrap();
         write("Chart.yaml", "{apiVersion: v2, name: gateways, version: 1.0.0}");
         // As they are: what is in the objects is no template.
-        let template = r#"{{ range $path, $_ := .Files.Glob "objects/*" }}{{ $.Files.Get $path }}{{ "\n---\n" }}{{ end }}"#;
+        let template =
+            r#"{{ range $path, $_ := .Files.Glob "objects/*" }}{{ $.Files.Get $path }}{{ "\n---\n" }}{{ end }}"#;
         write("templates/objects.yaml", template);
         for object in objects {
             write(&format!("objects/{}", file_name(object)), &object.to_string());
@@ -54,8 +55,16 @@ impl<'a> Helm<'a> {
         Ok(())
     }
 
+    /// The newest revision.
+    pub(super) fn revision(&self) -> usize {
+        self.revisions.len()
+    }
+
     /// Takes the release back to an earlier revision.
-    fn roll_back(&mut self, revision: usize) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// With what Helm prints.
+    pub(super) fn roll_back(&mut self, revision: usize) -> Result<(), String> {
         let args = ["rollback", &self.release, &revision.to_string(), "--namespace", NAMESPACE];
         let answer = self.cluster.helm_as(User::Gitops, &[&args, self.flags].concat());
         let objects = self.revisions[revision - 1].clone();

@@ -18,8 +18,10 @@ pub(super) struct Kubectl<'a> {
 pub(super) enum How {
     /// `kubectl apply -f DIR`.
     Folder,
-    /// `kubectl apply -k DIR`.
+    /// `kubectl apply -k DIR`, told to keep the order where there is one.
     Kustomization,
+    /// The same without being told.
+    SortedKustomization,
 }
 
 impl<'a> Kubectl<'a> {
@@ -35,10 +37,9 @@ impl Tool for Kubectl<'_> {
         let files = write(commit, folder.path());
         let flag = match self.how {
             How::Folder => "-f",
-            How::Kustomization => {
+            How::Kustomization | How::SortedKustomization => {
                 let mut kustomization = json!({"resources": files});
-                if commit.waves.len() > 1 {
-                    // Sorted by kind otherwise.
+                if matches!(self.how, How::Kustomization) && commit.waves.len() > 1 {
                     kustomization["sortOptions"] = json!({"order": "fifo"});
                 }
                 fs::write(folder.path().join("kustomization.yaml"), kustomization.to_string()).unwrap();

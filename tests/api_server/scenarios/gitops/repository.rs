@@ -56,8 +56,26 @@ impl Commit {
         objects.iter().filter(|object| !held.iter().any(|held| is_same(held, object))).cloned().collect()
     }
 
+    /// What there is after each of its waves, where all of it was there before in some version, or is new.
+    pub(super) fn steps(&self, before: &Self) -> Vec<Self> {
+        let mut objects = before.clone();
+        let steps = self.waves.iter().map(|wave| {
+            objects = objects.with(&wave.objects);
+            objects.clone()
+        });
+        steps.collect()
+    }
+
+    /// The same with other versions of some objects, in one wave.
+    pub(super) fn with(&self, objects: &[Value]) -> Self {
+        let others =
+            Self { waves: vec![Wave { part: "all", objects: objects.to_vec() }] }.missing_from(&self.objects());
+        let objects = others.into_iter().chain(objects.iter().cloned()).collect();
+        Self { waves: vec![Wave { part: "all", objects }] }.at_once()
+    }
+
     /// The same objects without an order, sorted by name as the files of a folder are.
-    fn at_once(&self) -> Self {
+    pub(super) fn at_once(&self) -> Self {
         let mut objects = self.objects();
         objects.sort_by_key(file_name);
         Self { waves: vec![Wave { part: "all", objects }] }

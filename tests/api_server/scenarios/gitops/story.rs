@@ -109,7 +109,7 @@ fn expect_at_once(outcome: Outcome) {
 
 /// What only the migration brings is not there, or no longer.
 #[track_caller]
-fn expect_gone(rest: &Rest) {
+pub(super) fn expect_gone(rest: &Rest) {
     let Wave { objects, .. } = Migration::gateways();
     assert_eq!(objects.iter().filter_map(|object| rest.find(object)).collect::<Vec<_>>(), [serde_json::Value::Null; 0]);
 }
@@ -124,7 +124,10 @@ fn break_gateway(cluster: &ControlPlane) -> Output {
 fn edit_is_refused(cluster: &ControlPlane, rest: &Rest) {
     let before = versions(rest);
     let said = break_gateway(cluster).expect_failure();
-    assert!(said.contains("denied the request: this change of Gateway knative-serving/knative-local-gateway"), "{said}");
+    assert!(
+        said.contains("denied the request: this change of Gateway knative-serving/knative-local-gateway"),
+        "{said}"
+    );
     assert_eq!(versions(rest), before);
 }
 

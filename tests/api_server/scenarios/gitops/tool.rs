@@ -45,14 +45,6 @@ pub(super) enum Outcome {
 
 impl Outcome {
     pub(super) const AT_ONCE: Self = Self::Converges { rounds: 1 };
-
-    /// # Panics
-    /// Unless it is a denial of plumbline's that stopped the tool for good; what the user was told.
-    #[track_caller]
-    pub(super) fn expect_never(self) -> String {
-        let Self::Never { said } = self else { panic!("{self:?}") };
-        said
-    }
 }
 
 impl fmt::Display for Outcome {
@@ -104,7 +96,8 @@ pub(super) fn versions(rest: &Rest) -> Vec<String> {
         "/apis/serving.kserve.io/v1beta1/inferenceservices",
     ];
     // The API server writes to these by itself.
-    let is_ours = |object: &Value| !["default", "kube-system"].iter().any(|own| object["metadata"]["namespace"] == *own);
+    let is_ours =
+        |object: &Value| !["default", "kube-system"].iter().any(|own| object["metadata"]["namespace"] == *own);
     let version = |object: Value| {
         let metadata = &object["metadata"];
         let [namespace, name, id, version] = ["namespace", "name", "uid", "resourceVersion"].map(|key| &metadata[key]);
