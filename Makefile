@@ -3,7 +3,7 @@
 CONTROL_PLANE = tests/control-plane/build.sh
 CLIENTS = tests/clients/build.sh
 
-.PHONY: build test lint deny bench docs
+.PHONY: build test lint deny bench docs docs-gitops
 
 build:
 	cargo build --release --locked
@@ -31,3 +31,8 @@ bench:
 # Writes the rule pages and the message snapshots anew.
 docs:
 	UPDATE_DOCS=1 cargo test --locked --test rules
+
+# Writes anew what docs/gitops.md says that the tools do and say.
+docs-gitops:
+	assets=$$($(CONTROL_PLANE)) && clients=$$($(CLIENTS)) && UPDATE_DOCS=1 KUBEBUILDER_ASSETS=$$assets GITOPS_CLIENTS=$$clients \
+		cargo test --locked --test api_server the_page_says_what_the_tools_do

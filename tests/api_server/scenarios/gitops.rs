@@ -19,7 +19,7 @@ use flux::Flux;
 use helm::Helm;
 use kubectl::{How, Kubectl};
 use story::{Outcomes, Task};
-use tool::Tool;
+use tool::{Outcome, Tool};
 
 use super::stage::Stage;
 use crate::control_plane::ControlPlane;
@@ -28,16 +28,34 @@ use crate::control_plane::ControlPlane;
 struct Candidate {
     /// As a column is headed.
     name: &'static str,
+    /// What its user writes to give a commit an order.
+    order: &'static str,
     start: fn(&'static ControlPlane) -> Box<dyn Tool>,
     outcomes: OnceLock<Outcomes>,
 }
 
-static FOLDER: Candidate = Candidate::new("kubectl apply -f", |cluster| Box::new(Kubectl::new(cluster, How::Folder)));
-static KUSTOMIZATION: Candidate =
-    Candidate::new("kubectl apply -k", |cluster| Box::new(Kubectl::new(cluster, How::Kustomization)));
-static HELM: Candidate = Candidate::new("Helm", |cluster| Box::new(Helm::new(cluster)));
-static ARGO: Candidate = Candidate::new("Argo CD", |cluster| Box::new(Argo::new(cluster)));
-static FLUX: Candidate = Candidate::new("Flux", |cluster| Box::new(Flux::new(cluster)));
+static FOLDER: Candidate = Candidate::new(
+    "kubectl apply -f",
+    "one file for each wave, numbered; what goes is deleted by hand at the end",
+    |cluster| Box::new(Kubectl::new(cluster, How::Folder)),
+);
+static KUSTOMIZATION: Candidate = Candidate::new(
+    "kubectl apply -k",
+    "the same, and `sortOptions: {order: fifo}` in `kustomization.yaml`",
+    |cluster| Box::new(Kubectl::new(cluster, How::Kustomization)),
+);
+static HELM: Candidate =
+    Candidate::new("Helm", "one `helm upgrade` for each wave", |cluster| Box::new(Helm::new(cluster)));
+static ARGO: Candidate = Candidate::new(
+    "Argo CD",
+    "`argocd.argoproj.io/sync-wave` on every object, and `PruneLast=true` where something goes",
+    |cluster| Box::new(Argo::new(cluster)),
+);
+static FLUX: Candidate = Candidate::new(
+    "Flux",
+    "one Kustomization for each wave, with `dependsOn` on the one before; or one commit for each wave",
+    |cluster| Box::new(Flux::new(cluster)),
+);
 
 #[test]
 fn kubectl_comes_to_what_a_folder_says() {
@@ -88,12 +106,17 @@ fn flux_comes_to_what_kustomizations_say() {
 }
 
 impl Candidate {
-    const fn new(name: &'static str, start: fn(&'static ControlPlane) -> Box<dyn Tool>) -> Self {
-        Self { name, start, outcomes: OnceLock::new() }
+    const fn new(name: &'static str, order: &'static str, start: fn(&'static ControlPlane) -> Box<dyn Tool>) -> Self {
+        Self { name, order, start, outcomes: OnceLock::new() }
     }
 
     fn outcomes(&self) -> &Outcomes {
         self.outcomes.get_or_init(|| story::tell(&Stage::enter(), self.start))
+    }
+
+    fn outcome(&self, wanted: Task) -> &Outcome {
+        let found = self.outcomes().iter().find(|(task, _)| *task == wanted);
+        &found.unwrap().1
     }
 
     #[track_caller]

@@ -1,5 +1,7 @@
 //! What tools do that are told to force their way: none deletes a live object because its change was refused.
 
+use std::slice;
+
 use serde_json::{Value, json};
 
 use super::helm::Helm;
@@ -16,7 +18,7 @@ type Force = fn(&'static ControlPlane, &Value) -> Result<(), String>;
 
 /// What deletes and recreates an object that the API server finds impossible to change.
 const FORCE: [(&str, Force); 3] = [
-    ("Flux, force", |cluster, object| flux::reconcile(cluster, "forced", &[object.clone()], &[], true)),
+    ("Flux, force", |cluster, object| flux::reconcile(cluster, "forced", slice::from_ref(object), &[], true)),
     ("kubectl apply --force", |cluster, object| kubectl(cluster, &["apply", "--force"], object)),
     ("Argo CD, Force=true", |cluster, object| argo(cluster, object, &["Force=true"])),
 ];
@@ -147,7 +149,7 @@ fn kubectl(cluster: &ControlPlane, args: &[&str], object: &Value) -> Result<(), 
 }
 
 fn argo(cluster: &ControlPlane, object: &Value, options: &[&str]) -> Result<(), String> {
-    argo::synchronize(cluster, std::slice::from_ref(object), &[], options).result()
+    argo::synchronize(cluster, slice::from_ref(object), &[], options).result()
 }
 
 /// Namespaces, names and uids without versions.

@@ -19,7 +19,7 @@ fn the_page_says_what_the_tools_do() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/gitops.md");
     let stands = fs::read_to_string(&path).unwrap();
 
-    let page = [("outcomes", table()), ("denials", quotations())]
+    let page = [("outcomes", table()), ("needs", needs()), ("denials", quotations())]
         .iter()
         .fold(stands.clone(), |page, (region, text)| replace(&page, region, text));
 
@@ -27,7 +27,7 @@ fn the_page_says_what_the_tools_do() {
         fs::write(&path, page).unwrap();
         return;
     }
-    assert!(stands == page, "docs/gitops.md is stale: run {UPDATE}=1 make test");
+    assert!(stands == page, "docs/gitops.md is stale: run make docs-gitops");
 }
 
 /// One row for each task, and one column for each tool.
@@ -38,12 +38,26 @@ fn table() -> String {
         let cells = CANDIDATES.map(|candidate| {
             let (same, outcome) = &candidate.outcomes()[index];
             assert_eq!(same, task);
-            let outcome = outcome.to_string();
-            if outcome == "at once" { outcome } else { format!("**{outcome}**") }
+            cell(outcome)
         });
         lines.push(format!("| {} | {} |", described(*task), cells.join(" | ")));
     }
     lines.join("\n")
+}
+
+/// What makes an order for each tool, and what it is good for.
+fn needs() -> String {
+    let mut lines = vec!["| | an order is made of | without it | with it |".to_owned(), "|---|---|---|---|".to_owned()];
+    for candidate in CANDIDATES {
+        let Candidate { name, order, .. } = candidate;
+        let [without, with] = [Task::FirstStepAtOnce, Task::MoveByPlan].map(|task| cell(candidate.outcome(task)));
+        lines.push(format!("| {name} | {order} | {without} | {with} |"));
+    }
+    lines.join("\n")
+}
+
+fn cell(outcome: &Outcome) -> String {
+    if *outcome == Outcome::AT_ONCE { outcome.to_string() } else { format!("**{outcome}**") }
 }
 
 fn described(task: Task) -> &'static str {
@@ -64,8 +78,8 @@ fn described(task: Task) -> &'static str {
 /// What each tool prints of the migration as one set, as far as the sentence that says what is wrong.
 fn quotations() -> String {
     let quoted = CANDIDATES.map(|candidate| {
-        let refused = candidate.outcomes().iter().find(|(task, _)| *task == Task::MoveAtOnce);
-        let Some((_, Outcome::Never { said })) = refused else { panic!("{}: {refused:?}", candidate.name) };
+        let refused = candidate.outcome(Task::MoveAtOnce);
+        let Outcome::Never { said } = refused else { panic!("{}: {refused:?}", candidate.name) };
         format!("{}:\n\n```text\n{}\n```", candidate.name, beginning(said))
     });
     quoted.join("\n\n")

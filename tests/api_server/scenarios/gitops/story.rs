@@ -1,3 +1,5 @@
+use std::process::Command;
+
 use super::repository::{Commit, Migration, Wave};
 use super::tool::{Outcome, Tool, converge, drift, versions};
 use crate::control_plane::{ControlPlane, Output, User};
@@ -44,18 +46,21 @@ pub(super) fn tell(stage: &Stage, start: fn(&'static ControlPlane) -> Box<dyn To
 
     stage.clear();
     let mut tool = start(cluster);
-    expect_at_once(attempt(rest, &mut *tool, &migration.stock()));
+    expect_at_once(&attempt(rest, &mut *tool, &migration.stock()));
     outcomes.push((Task::MoveAtOnce, attempt(rest, &mut *tool, &migration.target())));
+    expect_served(cluster);
     outcomes.push((Task::TakeBackRefused, go_back(rest, &mut *tool, &migration.stock())));
     expect_gone(rest);
     outcomes.push((Task::FirstStepAtOnce, attempt(rest, &mut *tool, &migration.first_step())));
 
     stage.clear();
     let mut tool = start(cluster);
-    expect_at_once(attempt(rest, &mut *tool, &migration.stock_in_parts()));
+    expect_at_once(&attempt(rest, &mut *tool, &migration.stock_in_parts()));
     let moved = migration.plan().map(|commit| attempt(rest, &mut *tool, &commit));
     outcomes.push((Task::MoveByPlan, worst(moved)));
+    expect_served(cluster);
     outcomes.push((Task::RevertAtOnce, go_back(rest, &mut *tool, &migration.stock())));
+    expect_served(cluster);
     let reverted = migration.plan_back().map(|commit| go_back(rest, &mut *tool, &commit));
     outcomes.push((Task::RevertByPlan, worst(reverted)));
     expect_gone(rest);
@@ -103,8 +108,17 @@ fn worst(outcomes: [Outcome; 2]) -> Outcome {
 }
 
 #[track_caller]
-fn expect_at_once(outcome: Outcome) {
-    assert_eq!(outcome, Outcome::AT_ONCE);
+fn expect_at_once(outcome: &Outcome) {
+    assert_eq!(*outcome, Outcome::AT_ONCE);
+}
+
+/// Requests for the model arrive.
+#[track_caller]
+fn expect_served(cluster: &ControlPlane) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
+    command.args(["trace", "online-serving/sklearn-iris", "--kubeconfig"]).arg(cluster.kubeconfig(User::Plumbline));
+    let traced = command.output().unwrap();
+    assert!(traced.status.success(), "{}", String::from_utf8_lossy(&traced.stdout));
 }
 
 /// What only the migration brings is not there, or no longer.
