@@ -135,7 +135,7 @@ func connect() (*cluster, error) {
 		return nil, err
 	}
 	kubectl := &kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}}
-	schema, _, err := kubectl.LoadOpenAPISchema(config)
+	schema, err := openapi.NewOpenAPIParser(openapi.NewOpenAPIGetter(discover)).Parse()
 	if err != nil {
 		return nil, err
 	}
