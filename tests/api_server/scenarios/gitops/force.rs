@@ -23,56 +23,71 @@ const FORCE: [(&str, Force); 3] = [
     ("Argo CD, Force=true", |cluster, object| argo(cluster, object, &["Force=true"])),
 ];
 
-/// Other ways to insist.
-const INSIST: [(&str, Force); 6] = [
+/// Other ways to insist, none of which deletes.
+const INSIST: [(&str, Force); 4] = [
     ("kubectl apply --server-side --force-conflicts", |cluster, object| {
         kubectl(cluster, &["apply", "--server-side", "--force-conflicts"], object)
     }),
     ("kubectl replace", |cluster, object| kubectl(cluster, &["replace"], object)),
-    ("kubectl replace --force", |cluster, object| kubectl(cluster, &["replace", "--force"], object)),
     ("Argo CD, Replace=true", |cluster, object| argo(cluster, object, &["Replace=true"])),
-    ("Argo CD, Force=true and Replace=true", |cluster, object| argo(cluster, object, &["Force=true", "Replace=true"])),
     ("Argo CD, ServerSideApply=true", |cluster, object| argo(cluster, object, &["ServerSideApply=true"])),
+];
+
+/// What deletes first and then creates, whatever the API server would say to a change.
+const REPLACE: [(&str, Force); 2] = [
+    ("kubectl replace --force", |cluster, object| kubectl(cluster, &["replace", "--force"], object)),
+    ("Argo CD, Force=true and Replace=true", |cluster, object| argo(cluster, object, &["Force=true", "Replace=true"])),
 ];
 
 #[test]
 fn what_is_refused_is_neither_deleted_nor_recreated() {
     let stage = Stage::enter();
-    let cluster = stage.control_plane;
     let shipped = stock::install(&stage);
+    stage.rest.apply(&spare("nobody.models.svc.cluster.local")).expect_admitted();
     let _guard = stage.guard();
     let before = versions(&stage.rest);
-    let stays = |way: &str, force: Force, broken: &Value| {
-        let said = force(cluster, broken).expect_err(way);
+    let stays = |(way, force): &(&str, Force), broken: &Value| {
+        let said = force(stage.control_plane, broken).expect_err(way);
         assert!(said.contains("denied the request: this change of"), "{way}: {said}");
         assert_eq!(versions(&stage.rest), before, "{way}: {}", broken["kind"]);
     };
 
+    // Nothing but the status code saves this one: nobody would mind its deletion.
+    let expendable = spare("iris.models.svc.cluster.local");
+    for way in FORCE.iter().chain(&INSIST) {
+        stays(way, &expendable);
+    }
     let broken = breakages(&shipped);
     for broken in &broken {
-        for (way, force) in FORCE {
-            stays(way, force, broken);
+        for way in &FORCE {
+            stays(way, broken);
         }
     }
     let [gateway, ..] = &broken;
-    for (way, insist) in INSIST {
-        stays(way, insist, gateway);
+    for way in &REPLACE {
+        stays(way, gateway);
     }
-    let both = kubectl(cluster, &["apply", "--server-side", "--force"], gateway);
+    let both = kubectl(stage.control_plane, &["apply", "--server-side", "--force"], gateway);
     assert_eq!(both, Err("error: --force cannot be used with --server-side\n".to_owned()));
 }
 
-/// The exception: `kubectl replace --force` deletes first, whatever comes of the creation, and Argo CD hands it the objects that are
-/// to be replaced by force. What requests depend on is kept all the same, since its deletion is refused.
+/// The exception: what replaces by force deletes by design. Where requests depend on the object, that is refused (above); where
+/// nobody minds, the object is gone, even if what was to come in its place is refused.
 #[test]
 fn what_nobody_needs_is_deleted_by_who_replaces_by_force() {
     let stage = Stage::enter();
+    stock::install(&stage);
     let _guard = stage.guard();
-    for (way, force) in INSIST.iter().filter(|(way, _)| way.contains("eplace --force") || way.contains("and Replace")) {
-        stage.rest.apply(&deny_me("before")).expect_admitted();
+    let harmless = spare("nobody.models.svc.cluster.local");
+    for (way, replace) in &REPLACE {
+        stage.rest.apply(&harmless).expect_admitted();
         let before = versions(&stage.rest);
-        force(stage.control_plane, &deny_me("after")).unwrap();
+        replace(stage.control_plane, &harmless).unwrap();
         assert_ne!(identities(&versions(&stage.rest)), identities(&before), "{way}");
+
+        let said = replace(stage.control_plane, &spare("iris.models.svc.cluster.local")).expect_err(way);
+        assert!(said.contains("denied the request: this change of Gateway other/spare"), "{way}: {said}");
+        assert_eq!(stage.rest.find(&harmless), None, "{way}");
     }
 }
 
@@ -141,6 +156,20 @@ fn breakages(shipped: &[Value]) -> [Value; 3] {
     service["spec"]["ports"][0]["targetPort"] = json!(9999);
     let config = stock::kserve_config(shipped, &[("localGateway", "istio-system/gone")]);
     [gateway, service, config]
+}
+
+/// A Gateway in front of the shipped gateway's pods that sends plain requests for one host away.
+fn spare(host: &str) -> Value {
+    json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "spare", "namespace": "other"},
+        "spec": {"selector": {"istio": "ingressgateway"}, "servers": [{
+            "port": {"number": 8081, "name": "http", "protocol": "HTTP"},
+            "hosts": [host],
+            "tls": {"httpsRedirect": true},
+        }]},
+    })
 }
 
 fn kubectl(cluster: &ControlPlane, args: &[&str], object: &Value) -> Result<(), String> {
