@@ -7,7 +7,7 @@ use super::flux::Flux;
 use super::helm::Helm;
 use super::kubectl::{How, Kubectl};
 use super::repository::{Commit, Migration, Wave};
-use super::story::expect_gone;
+use super::story::{add_host, expect_gone};
 use super::tool::{Outcome, Tool, converge, drift, versions};
 use crate::control_plane::{ControlPlane, User};
 use crate::rest::Rest;
@@ -57,9 +57,14 @@ fn flux_needs_no_dependencies_where_each_commit_is_one_step() {
     let _guard = stage.guard();
     let mut tool = Flux::new(stage.control_plane);
     let stock = migration.stock();
+    assert_eq!(attempt(&stage.rest, &mut tool, &stock), Outcome::AT_ONCE);
+    tool.attempt(&migration.target()).unwrap_err();
+    // Not even what nobody minds has been written.
+    expect_gone(&stage.rest);
+
     let [first, second] = migration.plan();
     let steps = [first.steps(&stock), second.steps(&first)].concat();
-    for commit in [stock].iter().chain(&steps) {
+    for commit in &steps {
         assert_eq!(attempt(&stage.rest, &mut tool, commit), Outcome::AT_ONCE);
     }
     assert_eq!(drift(&stage.rest, &migration.target()), [""; 0]);
@@ -92,6 +97,22 @@ fn helm_goes_back_revision_by_revision() {
         tool.roll_back(revision).unwrap();
     }
     assert_eq!(drift(&stage.rest, &migration.stock()), [""; 0]);
+}
+
+#[test]
+fn helm_sees_drift_of_custom_resources_only_with_force() {
+    let stage = Stage::enter();
+    let stock = migration(&stage).stock();
+    let _guard = stage.guard();
+    let mut tool = Helm::new(stage.control_plane);
+    tool.attempt(&stock).unwrap();
+    add_host(stage.control_plane);
+
+    tool.attempt(&stock).unwrap();
+    assert_eq!(drift(&stage.rest, &stock), ["Gateway knative-ingress-gateway"]);
+    tool.set_flags(&["--force"]);
+    tool.attempt(&stock).unwrap();
+    assert_eq!(drift(&stage.rest, &stock), [""; 0]);
 }
 
 #[test]

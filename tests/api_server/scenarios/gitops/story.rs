@@ -154,7 +154,7 @@ fn break_config_map(cluster: &ControlPlane) {
 
 /// Somebody lets the external gateway serve one more host than it does anyway.
 #[track_caller]
-fn add_host(cluster: &ControlPlane) {
+pub(super) fn add_host(cluster: &ControlPlane) {
     let patch = r#"[{"op": "add", "path": "/spec/servers/0/hosts/-", "value": "more.example.com"}]"#;
     let args = ["patch", "gateways.networking.istio.io/knative-ingress-gateway", "--namespace=knative-serving"];
     cluster.kubectl(&[&args[..], &["--type=json", "--patch", patch]].concat()).expect_success();
