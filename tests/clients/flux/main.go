@@ -125,16 +125,12 @@ func applyOptions(force bool) ssa.ApplyOptions {
 	options.Force = force
 	// What somebody applied with kubectl becomes Flux's, so that it can be taken back.
 	options.Cleanup.Annotations = []string{corev1.LastAppliedConfigAnnotation}
-	for name, operation := range map[string]metav1.ManagedFieldsOperationType{
-		"kubectl":            metav1.ManagedFieldsOperationApply,
-		"before-first-apply": metav1.ManagedFieldsOperationUpdate,
-	} {
-		options.Cleanup.FieldManagers = append(options.Cleanup.FieldManagers, ssa.FieldManager{Name: name, OperationType: operation})
+	// The engine matches managers by prefix, and so finds `kubectl edit` too.
+	options.Cleanup.FieldManagers = []ssa.FieldManager{
+		{Name: "kubectl", OperationType: metav1.ManagedFieldsOperationApply},
+		{Name: "kubectl", OperationType: metav1.ManagedFieldsOperationUpdate},
+		{Name: "before-first-apply", OperationType: metav1.ManagedFieldsOperationUpdate},
 	}
-	// The engine matches this manager by prefix, and so finds `kubectl edit` too.
-	options.Cleanup.FieldManagers = append(options.Cleanup.FieldManagers, ssa.FieldManager{
-		Name: "kubectl", OperationType: metav1.ManagedFieldsOperationUpdate,
-	})
 	return options
 }
 

@@ -56,7 +56,7 @@ impl Commit {
         objects.iter().filter(|object| !held.iter().any(|held| is_same(held, object))).cloned().collect()
     }
 
-    /// What there is after each of its waves, where all of it was there before in some version, or is new.
+    /// What there is to be after each of its waves, where `before` is there and nothing goes.
     pub(super) fn steps(&self, before: &Self) -> Vec<Self> {
         let mut objects = before.clone();
         let steps = self.waves.iter().map(|wave| {
