@@ -1,16 +1,18 @@
 # `make test` needs Rust, Go 1.26 and a C linker, and finds or builds everything else.
 
 CONTROL_PLANE = tests/control-plane/build.sh
+CLIENTS = tests/clients/build.sh
 
-.PHONY: build test lint deny bench docs
+.PHONY: build test lint deny bench docs docs-gitops
 
 build:
 	cargo build --release --locked
 
-# Unit, property, rule, corpus and message tests, and the product against a real API server. The control plane is built once
-# and kept outside the checkout; KUBEBUILDER_ASSETS names one that is there already.
+# Unit, property, rule, corpus and message tests, and the product against a real API server. The control plane and the GitOps
+# clients are built once and kept outside the checkout; KUBEBUILDER_ASSETS and GITOPS_CLIENTS name some that are there already.
 test:
-	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo test --locked
+	assets=$$($(CONTROL_PLANE)) && clients=$$($(CLIENTS)) && \
+		KUBEBUILDER_ASSETS=$$assets GITOPS_CLIENTS=$$clients cargo test --locked
 
 lint:
 	cargo fmt --check
@@ -29,3 +31,8 @@ bench:
 # Writes the rule pages and the message snapshots anew.
 docs:
 	UPDATE_DOCS=1 cargo test --locked --test rules
+
+# Writes anew what docs/gitops.md says that the tools do and say.
+docs-gitops:
+	assets=$$($(CONTROL_PLANE)) && clients=$$($(CLIENTS)) && UPDATE_DOCS=1 KUBEBUILDER_ASSETS=$$assets GITOPS_CLIENTS=$$clients \
+		cargo test --locked --test api_server the_page_says_what_the_tools_do

@@ -96,6 +96,24 @@ impl Rest {
         self.runtime.block_on(join_all(reads));
     }
 
+    /// An object as it is, if it is there.
+    #[track_caller]
+    pub(crate) fn find(&self, object: &Value) -> Option<Value> {
+        let request = kube::core::Request::new(collection(object)).get(name(object), &GetParams::default()).unwrap();
+        let (status, _, body) = self.send(request);
+        assert!(matches!(status, 200 | 404), "{object}: {status} {body}");
+        (status == 200).then_some(body)
+    }
+
+    /// Everything at a path such as `/api/v1/pods`.
+    #[track_caller]
+    pub(crate) fn list(&self, path: &str) -> Vec<Value> {
+        let request = kube::core::Request::new(path).list(&ListParams::default()).unwrap();
+        let (status, _, body) = self.send(request);
+        assert_eq!(status, 200, "{path}: {body}");
+        body["items"].as_array().unwrap().clone()
+    }
+
     #[track_caller]
     fn write(&self, request: Request<Vec<u8>>, object: &Value) -> Answer {
         let (status, warnings, body) = self.send(request);

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod exempt;
+mod gitops;
 mod latency;
 mod migration;
 mod order;

@@ -49,3 +49,16 @@ impl Assets {
         program
     }
 }
+
+/// The path of `argo` or `flux`, as `tests/clients/build.sh` provides them.
+///
+/// # Panics
+/// With what to do, where `GITOPS_CLIENTS` is not set or names a folder that lacks it.
+pub(super) fn gitops_client(name: &str) -> PathBuf {
+    let folder = env::var_os("GITOPS_CLIENTS").unwrap_or_else(|| {
+        panic!("GITOPS_CLIENTS is not set: run `make test`, or set it to what tests/clients/build.sh prints")
+    });
+    let program = PathBuf::from(folder).join(name);
+    assert!(Path::exists(&program), "{} is missing: run `make test`, which builds it", program.display());
+    program
+}

@@ -3,6 +3,7 @@ use std::io::{Seek, Write};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use super::assets::gitops_client;
 use super::{ControlPlane, User};
 use crate::wait;
 
@@ -80,7 +81,18 @@ impl ControlPlane {
 
     /// Runs `helm` as the administrator.
     pub(crate) fn helm(&self, args: &[&str]) -> Output {
-        self.run("helm", User::Admin, args, "")
+        self.helm_as(User::Admin, args)
+    }
+
+    /// Runs `helm` as some user.
+    pub(crate) fn helm_as(&self, user: User, args: &[&str]) -> Output {
+        self.run("helm", user, args, "")
+    }
+
+    /// Runs a program of `tests/clients` as some user with `input` as its standard input.
+    pub(crate) fn gitops_client(&self, program: &str, user: User, input: &str) -> Output {
+        let mut command = self.as_user(Command::new(gitops_client(program)), user);
+        Output::of(command.stdin(input_file(input)))
     }
 
     /// Ends a namespace that is `Terminating`, as the namespace controller does once the namespace is empty.
@@ -110,9 +122,13 @@ impl ControlPlane {
     }
 
     fn client(&self, program: &str, user: User, args: &[&str]) -> Command {
-        let mut command = Command::new(self.assets.program(program));
+        let mut command = self.as_user(Command::new(self.assets.program(program)), user);
+        command.args(args);
         command
-            .args(args)
+    }
+
+    fn as_user(&self, mut command: Command, user: User) -> Command {
+        command
             .env("KUBECONFIG", self.kubeconfig(user))
             // Clients cache what an API server serves by its address, and another run may have had this one.
             .env("HOME", self.scratch.path("home"));

@@ -46,10 +46,17 @@ pub(crate) struct Call {
 }
 
 type Calls = Arc<Mutex<Vec<Call>>>;
+/// Status code and reason.
+type Denial = (u16, &'static str);
 
 impl DenyServer {
     /// Listens on a free port of loopback until the test run ends.
     pub(crate) fn start() -> Self {
+        Self::answering(403, "Forbidden")
+    }
+
+    /// The same, with another status code and reason for its denials.
+    pub(crate) fn answering(code: u16, reason: &'static str) -> Self {
         let authority = Authority::generate();
         let leaf = authority.issue(&format!("{SERVICE}.{NAMESPACE}.svc"));
         let acceptor = TlsAcceptor::from(Arc::new(server_config(&leaf)));
@@ -63,7 +70,7 @@ impl DenyServer {
             runtime.block_on(async move {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
-                    tokio::spawn(converse(acceptor.clone(), stream, Arc::clone(&record)));
+                    tokio::spawn(converse(acceptor.clone(), stream, (code, reason), Arc::clone(&record)));
                 }
             });
         });
@@ -91,20 +98,25 @@ fn server_config(leaf: &Leaf) -> ServerConfig {
         .unwrap()
 }
 
-async fn converse(acceptor: TlsAcceptor, stream: TcpStream, calls: Calls) {
+async fn converse(acceptor: TlsAcceptor, stream: TcpStream, denial: Denial, calls: Calls) {
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
     };
     let server_name = stream.get_ref().1.server_name().unwrap_or_default().to_owned();
     let service = service_fn(|request: Request<Incoming>| {
         let (calls, server_name) = (Arc::clone(&calls), server_name.clone());
-        async move { Ok::<_, Infallible>(answer(request, server_name, &calls).await) }
+        async move { Ok::<_, Infallible>(answer(request, server_name, denial, &calls).await) }
     });
     // The client may close its idle connection at any time, which is no failure.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(request: Request<Incoming>, server_name: String, calls: &Calls) -> Response<Full<Bytes>> {
+async fn answer(
+    request: Request<Incoming>,
+    server_name: String,
+    (code, reason): Denial,
+    calls: &Calls,
+) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let review: Value = serde_json::from_slice(&body).unwrap();
@@ -121,7 +133,7 @@ async fn answer(request: Request<Incoming>, server_name: String, calls: &Calls) 
 
     let mut response = json!({"uid": request["uid"], "allowed": name != "deny-me"});
     if name == "deny-me" {
-        response["status"] = json!({"code": 403, "reason": "Forbidden", "message": "its name says so"});
+        response["status"] = json!({"code": code, "reason": reason, "message": "its name says so"});
     }
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
