@@ -4,7 +4,7 @@ use hyper::Request;
 use hyper::header::{self, HeaderValue};
 use kube::Client;
 use kube::client::Body;
-use kube::core::params::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::core::params::{DeleteParams, GetParams, ListParams, Patch, PatchParams};
 use plumbline::cluster::{Connection, ConnectionOptions};
 use serde_json::Value;
 use tokio::runtime::Runtime;
