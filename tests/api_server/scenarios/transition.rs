@@ -233,7 +233,8 @@ fn admitted_by(answer: Answer, transition: &str) {
     assert!(warnings.iter().any(|line| line.contains(": broken at ") && line.contains(" until ")), "{warnings:?}");
 }
 
-fn open(name: &str) -> Value {
+/// The annotations of a transition that has just begun.
+pub(super) fn open(name: &str) -> Value {
     json!({TRANSITION: name, UNTIL: in_seconds(1_800)})
 }
 

@@ -65,6 +65,8 @@ fn described(task: Task) -> &'static str {
         Task::Install => "first install, everything in one set",
         Task::MoveAtOnce => "the migration as one set",
         Task::TakeBackRefused => "that commit reverted",
+        Task::MoveDeclared => "the migration as one set, a [transition](transitions.md) declared on every object",
+        Task::RevertDeclared => "that commit reverted, declared in the same way",
         Task::FirstStepAtOnce => "the plan's first commit as one set",
         Task::MoveByPlan => "the plan: two commits, each in its order",
         Task::RevertAtOnce => "the migration reverted as one set",

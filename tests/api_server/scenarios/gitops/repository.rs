@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use crate::scenarios::stage::example;
 use crate::scenarios::stock::{self, istio_config, kserve_config};
+use crate::scenarios::transition;
 use crate::yaml;
 
 const OLD_SERVICE: &str = "knative-local-gateway.istio-system.svc.cluster.local";
@@ -72,6 +73,18 @@ impl Commit {
             Self { waves: vec![Wave { part: "all", objects: objects.to_vec() }] }.missing_from(&self.objects());
         let objects = others.into_iter().chain(objects.iter().cloned()).collect();
         Self { waves: vec![Wave { part: "all", objects }] }.at_once()
+    }
+
+    /// The same, every object declaring a transition.
+    pub(super) fn declared(&self) -> Self {
+        let mut declared = self.clone();
+        let annotations = transition::open("move-to-custom-gateway");
+        for object in declared.waves.iter_mut().flat_map(|wave| &mut wave.objects) {
+            let own = object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+            let all: serde_json::Map<_, _> = own.into_iter().chain(annotations.as_object().unwrap().clone()).collect();
+            object["metadata"]["annotations"] = all.into();
+        }
+        declared
     }
 
     /// The same objects without an order, sorted by name as the files of a folder are.

@@ -16,6 +16,10 @@ pub(super) enum Task {
     MoveAtOnce,
     /// The commit before, after that was refused.
     TakeBackRefused,
+    /// The whole migration as one commit, every object declaring a transition.
+    MoveDeclared,
+    /// The commit before, declared in the same way.
+    RevertDeclared,
     /// The first commit of the plan without its order.
     FirstStepAtOnce,
     /// The plan.
@@ -50,6 +54,11 @@ pub(super) fn tell(stage: &Stage, start: fn(&'static ControlPlane) -> Box<dyn To
     outcomes.push((Task::MoveAtOnce, attempt(rest, &mut *tool, &migration.target())));
     expect_served(cluster);
     outcomes.push((Task::TakeBackRefused, go_back(rest, &mut *tool, &migration.stock())));
+    expect_gone(rest);
+    outcomes.push((Task::MoveDeclared, attempt(rest, &mut *tool, &migration.target().declared())));
+    expect_served(cluster);
+    outcomes.push((Task::RevertDeclared, attempt(rest, &mut *tool, &migration.stock().declared())));
+    expect_served(cluster);
     expect_gone(rest);
     outcomes.push((Task::FirstStepAtOnce, attempt(rest, &mut *tool, &migration.first_step())));
 
