@@ -14,6 +14,7 @@
 //! * **view**, **population**, **cohort**: a cluster with a change laid over it, and whom it concerns.
 //! * **`data_plane`**, **walk**: where one request goes, hop by hop.
 //! * **operator**: what the Knative operator would make of a KnativeServing.
+//! * **plan**: the order of single writes in which a change of several objects cuts no request.
 //! * **engine**, **rules**, **finding**, **quote**: what a change breaks, and how to say it.
 //! * **gather**, **cluster**, **manifests**: where objects come from.
 //! * **webhook**, **admission**, **server**, **certs**: from a TLS connection to an answer.
@@ -33,6 +34,7 @@ pub mod metrics;
 pub mod model;
 pub mod object;
 pub mod operator;
+pub mod plan;
 pub mod population;
 pub mod quote;
 pub mod report;

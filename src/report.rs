@@ -3,6 +3,7 @@
 pub mod denial;
 pub mod explain;
 pub mod json;
+pub mod plan;
 pub mod snippet;
 pub mod trace;
 mod words;

@@ -1,0 +1,154 @@
+//! `plumbline plan`
+
+mod live;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::source::{ClusterArgs, inspect_cluster, snapshot};
+use super::{FINDINGS, complain, say};
+use crate::manifests::Manifests;
+use crate::object::{Kind, ObjectKey};
+use crate::plan::{Plan as Planned, Target, Version, Wanted, plan};
+use crate::report::plan::{json, text};
+use crate::settings::Settings;
+
+#[derive(Args, Debug)]
+pub(super) struct Plan {
+    /// Files or folders of manifests: the cluster as it is wanted; - is standard input.
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    to: Vec<PathBuf>,
+    /// Files or folders of manifests: the whole cluster as it is [default: the live cluster].
+    ///
+    /// What is missing in --to is then to be deleted.
+    #[arg(long, num_args = 1.., value_name = "PATH", conflicts_with_all = ["kubeconfig", "context"])]
+    from: Vec<PathBuf>,
+    /// With --from: keep what is missing in --to.
+    #[arg(long, requires = "from")]
+    keep_missing: bool,
+    /// An object to delete.
+    #[arg(long = "delete", value_name = "KIND/NAMESPACE/NAME")]
+    delete: Vec<String>,
+    /// A kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or the pod's own service account].
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// A context of the kubeconfig.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// How to print the plan.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+impl Plan {
+    pub(super) fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let to = load(&self.to)?;
+        let deletions = self.delete.iter().map(|name| parse_key(name)).collect::<anyhow::Result<Vec<_>>>()?;
+        if let Some(both) = deletions.iter().find(|key| to.object(key).is_some()) {
+            anyhow::bail!("{both} is in --to and is to be deleted with --delete: take one of them away");
+        }
+        let planned =
+            if self.from.is_empty() { self.from_live(&to, &deletions, settings)? } else { self.from_files(&to, &deletions, settings)? };
+        match self.output {
+            Output::Text => say(&text::render(&planned)),
+            Output::Json => say(&format!("{:#}\n", json::render(&planned))),
+        }
+        Ok(if planned.is_safe() { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    }
+
+    fn from_files(&self, to: &Manifests, deletions: &[ObjectKey], settings: &Settings) -> anyhow::Result<Planned> {
+        let from = load(&self.from)?;
+        let mut before: BTreeMap<ObjectKey, Value> = BTreeMap::new();
+        for manifest in from.objects() {
+            let key = &manifest.key;
+            if !self.keep_missing || to.object(key).is_some() || deletions.contains(key) {
+                before.insert(key.clone(), manifest.to_json());
+            }
+        }
+        if let Some(missing) = deletions.iter().find(|key| !before.contains_key(key)) {
+            anyhow::bail!("{missing} is to be deleted with --delete, and is not in --from");
+        }
+        let base = snapshot(&from)?;
+        let wanted = Wanted { targets: targets(before, to)? };
+        Ok(plan(&base, &wanted, &settings.judge))
+    }
+
+    fn from_live(&self, to: &Manifests, deletions: &[ObjectKey], settings: &Settings) -> anyhow::Result<Planned> {
+        let cluster = ClusterArgs { manifests: None, kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
+        let before = live::objects(&cluster, to, deletions)?;
+        let wanted = Wanted { targets: targets(before, to)? };
+        inspect_cluster(&cluster, settings, |snapshot, settings| {
+            let planned = plan(snapshot, &wanted, settings);
+            let needs = planned.needs.clone();
+            (planned, needs)
+        })
+    }
+}
+
+/// Reads manifests, and says what about them is worth a word.
+fn load(paths: &[PathBuf]) -> anyhow::Result<Manifests> {
+    let manifests = Manifests::load(paths)?;
+    for note in &manifests.notes {
+        complain(&format!("note: {note}"));
+    }
+    let named = || paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    anyhow::ensure!(
+        manifests.objects().next().is_some(),
+        "no object in {} is of a kind that plumbline reads ({} of other kinds)",
+        named(),
+        manifests.skipped
+    );
+    if manifests.skipped > 0 {
+        complain(&format!(
+            "note: {} object(s) in {} are of kinds that decide nothing about requests, and are in no plan",
+            manifests.skipped,
+            named()
+        ));
+    }
+    Ok(manifests)
+}
+
+/// The objects that are there before, after, or both.
+fn targets(mut before: BTreeMap<ObjectKey, Value>, to: &Manifests) -> anyhow::Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    for manifest in to.objects() {
+        let key = manifest.key.clone();
+        let after = Version::read(&key, manifest.to_json());
+        let after = Some(after.with_context(|| format!("{}:{}", manifest.file, manifest.line()))?);
+        let before = before.remove(&key).map(|manifest| Version::read(&key, manifest)).transpose()?;
+        targets.push(Target { key, before, after });
+    }
+    for (key, manifest) in before {
+        let before = Some(Version::read(&key, manifest)?);
+        targets.push(Target { key, before, after: None });
+    }
+    Ok(targets)
+}
+
+/// Reads the name of an object, as in `Gateway/istio-system/old`.
+fn parse_key(text: &str) -> anyhow::Result<ObjectKey> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let [kind, namespace, name] = parts.as_slice() else {
+        anyhow::bail!("--delete {text:?}: write KIND/NAMESPACE/NAME, as in Gateway/istio-system/old");
+    };
+    let named = |candidate: &&Kind| {
+        candidate.name().eq_ignore_ascii_case(kind) && **candidate != Kind::GatewayApiGateway && candidate.is_namespaced()
+    };
+    let kind = Kind::ALL.iter().find(named);
+    let kind = kind.with_context(|| format!("--delete {text:?}: {kind:?} is no kind that a plan deletes"))?;
+    anyhow::ensure!(!namespace.is_empty() && !name.is_empty(), "--delete {text:?}: namespace and name are needed");
+    Ok(ObjectKey::new(*kind, *namespace, *name))
+}

@@ -1,0 +1,57 @@
+//! From an order to the steps that are told.
+
+use super::place::Action;
+use super::space::{Move, Space, State};
+use super::{Aside, Outcome, Plan, Step, Wave, route, wave};
+
+/// Tells what each write changes and what the walk says after it.
+pub(super) fn complete(mut space: Space<'_>, moves: &[Move], aside: Vec<Aside>, outcome: Outcome) -> Plan {
+    let is_safe = matches!(outcome, Outcome::Safe);
+    let grouped = if is_safe { wave::waves(&mut space, moves) } else { moves.iter().map(|step| vec![*step]).collect() };
+    let settings = space.settings;
+    let start = route::routes(space.base, settings);
+    let mut known = start.clone();
+    let mut state = State::new();
+    let mut waves = Vec::new();
+    for group in grouped {
+        let mut steps = Vec::new();
+        for made in group {
+            let Some(step) = step(&mut space, &mut state, made) else { continue };
+            steps.push(step);
+        }
+        let routes = route::routes(space.cluster(&state), settings);
+        let changed = routes.iter().filter(|route| !known.contains(route)).cloned().collect();
+        known = routes;
+        let cut = if is_safe { Vec::new() } else { space.since_start(&state).findings };
+        waves.push(Wave { steps, cut, routes: changed });
+    }
+    Plan {
+        outcome,
+        waves,
+        aside,
+        start,
+        inference_services: space.base.population().len(),
+        judged: space.judged,
+        needs: space.needs,
+    }
+}
+
+fn step(space: &mut Space<'_>, state: &mut State, made: Move) -> Option<Step> {
+    let edge = space.edge(state, made)?;
+    let was = space.choice(state, made.place);
+    let place = &space.places[made.place];
+    let version = |choice: usize| place.choices[choice].version.as_ref().map(|version| version.manifest.clone());
+    let before = was.map_or_else(|| version(0), version);
+    let after = version(made.choice);
+    let step = Step {
+        key: place.key.clone(),
+        action: Action::of(space.object(state, made.place).is_some(), after.is_some()),
+        before,
+        after,
+        bridge: place.choices[made.choice].bridge,
+        follows: edge.follows.clone(),
+        judgement: edge.judgement.clone(),
+    };
+    state.clone_from(&edge.to);
+    Some(step)
+}

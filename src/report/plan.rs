@@ -1,0 +1,5 @@
+//! Plans: for people, for scripts and for the tools that apply manifests.
+
+pub mod difference;
+pub mod json;
+pub mod text;

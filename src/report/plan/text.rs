@@ -1,0 +1,183 @@
+//! A plan for people: every step with what it changes, and the way of requests after it.
+
+use std::fmt::Write as _;
+
+use super::difference;
+use crate::finding::Finding;
+use crate::plan::{Action, Aside, AsideReason, Outcome, Plan, Route, Step, Wave};
+use crate::quote;
+use crate::report::words::{counted, how_many, listed, requests};
+use crate::rules;
+
+/// How many fields of one write are told.
+const FIELDS: usize = 12;
+/// How wide the first column is.
+const LABELS: usize = 9;
+
+/// Renders a plan.
+#[must_use]
+pub fn render(plan: &Plan) -> String {
+    let mut text = headline(plan);
+    if plan.waves.is_empty() {
+        asides(&mut text, plan);
+        return text;
+    }
+    if !plan.start.is_empty() {
+        section(&mut text, "Today");
+        plan.start.iter().for_each(|route| way(&mut text, route));
+    }
+    asides_of(&mut text, plan, AsideReason::First);
+    let mut number = 0;
+    for (index, wave) in plan.waves.iter().enumerate() {
+        let order = if wave.steps.len() > 1 { ": in any order" } else { "" };
+        section(&mut text, &format!("Wave {}{order}", index + 1));
+        for told in &wave.steps {
+            number += 1;
+            step(&mut text, number, told);
+        }
+        after(&mut text, wave);
+    }
+    asides(&mut text, plan);
+    text.push('\n');
+    text.push_str(closing(plan));
+    text
+}
+
+fn headline(plan: &Plan) -> String {
+    let writes = plan.steps().count();
+    let numbers = format!("{} in {}", counted(writes, "write"), counted(plan.waves.len(), "wave"));
+    match &plan.outcome {
+        Outcome::Safe if writes == 0 => "Nothing that a request depends on differs.\n".to_owned(),
+        Outcome::Safe => {
+            let bridges = plan.steps().filter(|step| step.bridge.is_some()).count();
+            let bridged = match bridges {
+                0 => String::new(),
+                _ => format!(
+                    "\nNo order of the wanted versions alone is safe, so {} in between: expand, switch, contract.",
+                    match bridges {
+                        1 => "1 intermediate version stands".to_owned(),
+                        _ => format!("{bridges} intermediate versions stand"),
+                    }
+                ),
+            };
+            format!(
+                "Safe: {numbers}. The webhook admits each, and every request that works today works after each.{bridged}\n"
+            )
+        }
+        Outcome::Cuts { exhausted } => {
+            let looked = if *exhausted { "No order is safe" } else { "No safe order was found" };
+            format!("{looked}. Of those looked at, this one cuts the fewest requests for the fewest steps: {numbers}.\n")
+        }
+        Outcome::Unsound(findings) => {
+            let mut text = String::from(
+                "What is wanted cuts requests that work today, whatever the order. Mend it first:\n",
+            );
+            findings.iter().for_each(|finding| problem(&mut text, finding));
+            writeln!(text, "\nThe order that cuts the fewest requests for the fewest steps: {numbers}.").ok();
+            text
+        }
+    }
+}
+
+fn section(text: &mut String, title: &str) {
+    writeln!(text, "\n{title}").ok();
+}
+
+fn labelled(text: &mut String, label: &str, what: &str) {
+    writeln!(text, "  {label:<LABELS$} {}", quote::printable(what)).ok();
+}
+
+fn way(text: &mut String, route: &Route) {
+    let Route { subject, kind, through, ends } = route;
+    let mut stations: Vec<String> = through.iter().map(ToString::to_string).collect();
+    stations.push(ends.clone().unwrap_or_else(|| "its model".to_owned()));
+    labelled(text, kind.name(), &format!("{subject}: {}", stations.join(" > ")));
+}
+
+fn step(text: &mut String, number: usize, step: &Step) {
+    labelled(text, &format!("{number:>2} {}", step.action.verb()), &step.key.to_string());
+    let mut more = |what: &str| labelled(text, "", &format!("  {what}"));
+    if let Some(bridge) = step.bridge {
+        more(&format!("in between: {bridge}"));
+    }
+    if let (Action::Change, Some(before), Some(after)) = (step.action, &step.before, &step.after) {
+        let fields = difference::lines(before, after);
+        fields.iter().take(FIELDS).for_each(|field| more(field));
+        if fields.len() > FIELDS {
+            more(&format!("and {} more fields", fields.len() - FIELDS));
+        }
+    }
+    for key in &step.follows {
+        more(&format!("the Knative operator then writes {key}"));
+    }
+    for warning in &step.judgement.warnings {
+        more(&format!("warning {}: {}", warning.code, warning.text));
+    }
+    if !step.is_admitted() {
+        more("CUT: the webhook refuses this step unless a transition is declared on the object (plumbline.dev/transition)");
+        step.judgement.findings.iter().for_each(|finding| problem(text, finding));
+    }
+}
+
+/// A finding, and whom it concerns.
+fn problem(text: &mut String, finding: &Finding) {
+    let name = rules::rule(finding.code).map(|rule| format!(" {}", rule.name)).unwrap_or_default();
+    labelled(text, "", &format!("  {}{name}: {}", finding.code, finding.message));
+    if !finding.affected.namespaces.is_empty() {
+        labelled(text, "", &format!("    {}", whom(finding)));
+    }
+}
+
+fn whom(finding: &Finding) -> String {
+    let kinds = requests(&finding.affected);
+    let kinds = if kinds.is_empty() { String::new() } else { format!("{} requests to ", listed(&kinds)) };
+    format!("{kinds}{}: {}", how_many(&finding.affected), crate::report::words::who(&finding.affected))
+}
+
+fn after(text: &mut String, wave: &Wave) {
+    let mut mended: Vec<String> = Vec::new();
+    for turned in wave.steps.iter().flat_map(|step| &step.judgement.turned).filter(|turned| turned.reached) {
+        mended.push(format!("{} requests to {} arrive again", turned.kind.name(), how_many(&turned.affected)));
+    }
+    mended.dedup();
+    mended.iter().for_each(|line| labelled(text, "then", line));
+    for finding in &wave.cut {
+        labelled(text, "cut", &whom(finding));
+    }
+    for route in &wave.routes {
+        way(text, route);
+    }
+}
+
+fn asides(text: &mut String, plan: &Plan) {
+    use AsideReason::{LeftAlone, Model, NoEffect, Operator};
+    for why in [NoEffect, Operator, Model, LeftAlone] {
+        asides_of(text, plan, why);
+    }
+}
+
+fn asides_of(text: &mut String, plan: &Plan, why: AsideReason) {
+    let aside: Vec<&Aside> = plan.aside.iter().filter(|aside| aside.why == why).collect();
+    if aside.is_empty() {
+        return;
+    }
+    section(text, match why {
+        AsideReason::First => "First: what is in these namespaces needs them",
+        AsideReason::NoEffect => "At any time: no request depends on what differs",
+        AsideReason::Operator => "Not by hand: the Knative operator writes these from the KnativeServing",
+        AsideReason::Model => "Last, or at any time: no other request depends on these",
+        AsideReason::LeftAlone => "Left alone: a plan deletes no namespace and no model",
+    });
+    for Aside { key, action, .. } in aside {
+        labelled(text, action.verb(), &key.to_string());
+    }
+}
+
+fn closing(plan: &Plan) -> &'static str {
+    if plan.is_safe() {
+        "Let every wave settle before the next: the plan counts on controllers having caught up. `-o script` writes the steps\n\
+         as a script that checks in between; `-o argocd` and `-o flux` write them for those tools.\n"
+    } else {
+        "Nothing has been changed.\n"
+    }
+}
