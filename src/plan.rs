@@ -31,7 +31,6 @@ use crate::engine::{JudgeSettings, Judgement, Verdict, judge_set};
 use crate::finding::Finding;
 use crate::object::{Kind, ObjectKey};
 use crate::view::{Need, Snapshot};
-use place::{Place, Purpose};
 use search::{Found, Mode};
 use space::Space;
 
@@ -172,13 +171,11 @@ pub fn plan(snapshot: &Snapshot, wanted: &Wanted, settings: &JudgeSettings) -> P
             Found::Nothing { exhausted: all } => exhausted = all,
         }
     }
-    for purpose in [Purpose::Bridge, Purpose::Detour] {
-        let mut wider = space.with(bridge::places(snapshot, &space, settings, purpose));
-        if let Found::Order(moves) = search::order(&mut wider, Mode::Eager) {
-            return steps::complete(wider, &moves, aside, Outcome::Safe);
-        }
-        space.absorb(wider);
+    let mut wider = space.with(bridge::places(&space));
+    if let Found::Order(moves) = search::order(&mut wider, Mode::Eager) {
+        return steps::complete(wider, &moves, aside, Outcome::Safe);
     }
+    space.absorb(wider);
     let moves = cut::least(&mut space);
     steps::complete(space, &moves, aside, Outcome::Cuts { exhausted })
 }

@@ -107,17 +107,6 @@ impl Action {
     }
 }
 
-/// Why a version is among those that may be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Purpose {
-    /// It is wanted.
-    Wanted,
-    /// It holds the old and the new together for a while.
-    Bridge,
-    /// Requests go round through objects of their own while the old ones change.
-    Detour,
-}
-
 /// One version that may be written.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {

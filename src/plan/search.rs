@@ -140,7 +140,7 @@ pub(super) fn preference(space: &Space<'_>, state: &State, step: Move) -> (Actio
         Kind::GatewayApiGateway | Kind::Namespace | Kind::InferenceService => 4,
     };
     let depth = if action == Action::Delete { 4 - depth } else { depth };
-    // The wanted version before one on the way to it.
-    let detour = space.places[step.place].choices.len() - 1 - step.choice;
-    (action, depth, step.place, detour)
+    // The wanted version before those on the way to it, of which the best comes first.
+    let turn = if is_wanted(space, step) { 0 } else { step.choice };
+    (action, depth, step.place, turn)
 }
