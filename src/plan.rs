@@ -52,8 +52,8 @@ pub struct Plan {
     pub aside: Vec<Aside>,
     /// How requests go today; of one InferenceService that stands for all.
     pub start: Vec<Route>,
-    /// How many InferenceServices were walked for.
-    pub inference_services: usize,
+    /// The same InferenceService, where each of its requests arrives after every wave.
+    pub whole_subject: Option<String>,
     /// How many writes were judged to find it.
     pub judged: usize,
     /// What it rests on.

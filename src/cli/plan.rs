@@ -3,7 +3,9 @@
 mod live;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -13,9 +15,11 @@ use serde_json::Value;
 use super::source::{ClusterArgs, inspect_cluster, snapshot};
 use super::{FINDINGS, complain, say};
 use crate::manifests::Manifests;
+use crate::model::names::{is_dns_label, is_dns_subdomain};
 use crate::object::{Kind, ObjectKey};
 use crate::plan::{Plan as Planned, Target, Version, Wanted, plan};
-use crate::report::plan::{json, text};
+use crate::report::plan::files::{File, joined};
+use crate::report::plan::{argocd, flux, json, script, text};
 use crate::settings::Settings;
 
 #[derive(Args, Debug)]
@@ -43,6 +47,9 @@ pub(super) struct Plan {
     /// How to print the plan.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Output,
+    /// A folder to write the script or the manifests to; it is made, and must be empty.
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -51,6 +58,12 @@ enum Output {
     Text,
     /// One JSON document.
     Json,
+    /// A shell script that checks between its steps.
+    Script,
+    /// Manifests with Argo CD's sync waves.
+    Argocd,
+    /// A folder a wave, and Flux Kustomizations that depend on one another.
+    Flux,
 }
 
 impl Plan {
@@ -60,16 +73,32 @@ impl Plan {
         if let Some(both) = deletions.iter().find(|key| to.object(key).is_some()) {
             anyhow::bail!("{both} is in --to and is to be deleted with --delete: take one of them away");
         }
-        let planned =
-            if self.from.is_empty() { self.from_live(&to, &deletions, settings)? } else { self.from_files(&to, &deletions, settings)? };
-        match self.output {
-            Output::Text => say(&text::render(&planned)),
-            Output::Json => say(&format!("{:#}\n", json::render(&planned))),
+        let planned = if self.from.is_empty() {
+            self.over_live(&to, &deletions, settings)?
+        } else {
+            self.between_files(&to, &deletions, settings)?
+        };
+        let files = match self.output {
+            Output::Text => vec![file("plan.txt", text::render(&planned))],
+            Output::Json => vec![file("plan.json", format!("{:#}\n", json::render(&planned)))],
+            Output::Script | Output::Argocd | Output::Flux if !planned.is_safe() => {
+                complain("error: no safe order was found, so there is nothing to apply:");
+                complain(&text::render(&planned));
+                return Ok(ExitCode::from(FINDINGS));
+            }
+            Output::Script => vec![file("apply.sh", script::render(&planned))],
+            Output::Argocd => argocd::files(&planned),
+            Output::Flux => flux::files(&planned),
+        };
+        match (&self.write, files.as_slice()) {
+            (Some(folder), _) => write(folder, &files)?,
+            (None, [only]) => say(&only.text),
+            (None, _) => say(&joined(&files)),
         }
         Ok(if planned.is_safe() { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
     }
 
-    fn from_files(&self, to: &Manifests, deletions: &[ObjectKey], settings: &Settings) -> anyhow::Result<Planned> {
+    fn between_files(&self, to: &Manifests, deletions: &[ObjectKey], settings: &Settings) -> anyhow::Result<Planned> {
         let from = load(&self.from)?;
         let mut before: BTreeMap<ObjectKey, Value> = BTreeMap::new();
         for manifest in from.objects() {
@@ -86,8 +115,9 @@ impl Plan {
         Ok(plan(&base, &wanted, &settings.judge))
     }
 
-    fn from_live(&self, to: &Manifests, deletions: &[ObjectKey], settings: &Settings) -> anyhow::Result<Planned> {
-        let cluster = ClusterArgs { manifests: None, kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
+    fn over_live(&self, to: &Manifests, deletions: &[ObjectKey], settings: &Settings) -> anyhow::Result<Planned> {
+        let cluster =
+            ClusterArgs { manifests: None, kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
         let before = live::objects(&cluster, to, deletions)?;
         let wanted = Wanted { targets: targets(before, to)? };
         inspect_cluster(&cluster, settings, |snapshot, settings| {
@@ -96,6 +126,30 @@ impl Plan {
             (planned, needs)
         })
     }
+}
+
+fn file(path: &str, text: String) -> File {
+    File { path: path.to_owned(), text }
+}
+
+/// Writes files into a folder of their own.
+fn write(folder: &Path, files: &[File]) -> anyhow::Result<()> {
+    let named = || format!("--write {}", folder.display());
+    fs::create_dir_all(folder).with_context(named)?;
+    let is_empty = fs::read_dir(folder).with_context(named)?.next().is_none();
+    anyhow::ensure!(is_empty, "{}: the folder is not empty", named());
+    for File { path, text } in files {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(named)?;
+        }
+        fs::write(&path, text).with_context(|| path.display().to_string())?;
+        if path.extension().is_some_and(|extension| extension == "sh") {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).with_context(named)?;
+        }
+        say(&format!("{}\n", path.display()));
+    }
+    Ok(())
 }
 
 /// Reads manifests, and says what about them is worth a word.
@@ -145,10 +199,15 @@ fn parse_key(text: &str) -> anyhow::Result<ObjectKey> {
         anyhow::bail!("--delete {text:?}: write KIND/NAMESPACE/NAME, as in Gateway/istio-system/old");
     };
     let named = |candidate: &&Kind| {
-        candidate.name().eq_ignore_ascii_case(kind) && **candidate != Kind::GatewayApiGateway && candidate.is_namespaced()
+        candidate.name().eq_ignore_ascii_case(kind)
+            && **candidate != Kind::GatewayApiGateway
+            && candidate.is_namespaced()
     };
     let kind = Kind::ALL.iter().find(named);
     let kind = kind.with_context(|| format!("--delete {text:?}: {kind:?} is no kind that a plan deletes"))?;
-    anyhow::ensure!(!namespace.is_empty() && !name.is_empty(), "--delete {text:?}: namespace and name are needed");
+    anyhow::ensure!(
+        is_dns_label(namespace) && is_dns_subdomain(name),
+        "--delete {text:?}: a namespace and a name are lower-case letters, digits and dashes"
+    );
     Ok(ObjectKey::new(*kind, *namespace, *name))
 }

@@ -171,12 +171,15 @@ pub(super) fn sort(snapshot: &Snapshot, wanted: &Wanted) -> (Vec<Aside>, Vec<Pla
                 put_aside(&mut aside, AsideReason::NoEffect);
             }
         } else if !has_place(key.kind) {
-            put_aside(&mut aside, match (key.kind, action) {
-                (Kind::Namespace | Kind::InferenceService, Action::Delete) => AsideReason::LeftAlone,
-                (Kind::Namespace, Action::Create) => AsideReason::First,
-                (Kind::InferenceService, _) => AsideReason::Model,
-                _ => AsideReason::NoEffect,
-            });
+            put_aside(
+                &mut aside,
+                match (key.kind, action) {
+                    (Kind::Namespace | Kind::InferenceService, Action::Delete) => AsideReason::LeftAlone,
+                    (Kind::Namespace, Action::Create) => AsideReason::First,
+                    (Kind::InferenceService, _) => AsideReason::Model,
+                    _ => AsideReason::NoEffect,
+                },
+            );
         } else if !is_known {
             put_aside(&mut aside, AsideReason::NoEffect);
         } else {

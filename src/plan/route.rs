@@ -1,5 +1,7 @@
 //! How requests go: of one InferenceService that stands for all.
 
+use std::sync::Arc;
+
 use crate::engine::{JudgeSettings, walks_of};
 use crate::object::ObjectKey;
 use crate::view::{Snapshot, View};
@@ -18,16 +20,33 @@ pub struct Route {
     pub ends: Option<String>,
 }
 
+/// The namespace and the name of an InferenceService.
+pub(super) type Subject = (Arc<str>, Arc<str>);
+
+/// The InferenceService that stands for all, where all of its requests arrive.
+pub(super) fn subject(snapshot: &Snapshot, settings: &JudgeSettings) -> Option<Subject> {
+    first(snapshot).filter(|subject| is_whole(snapshot, settings, subject))
+}
+
+fn first(snapshot: &Snapshot) -> Option<Subject> {
+    let population = snapshot.population().shapes();
+    let named = population
+        .flat_map(|(_, namespaces)| namespaces)
+        .filter_map(|(namespace, names)| Some((namespace.clone(), names.keys().next()?.clone())));
+    named.min()
+}
+
+/// Whether no request of an InferenceService is broken.
+pub(super) fn is_whole(snapshot: &Snapshot, settings: &JudgeSettings, (namespace, name): &Subject) -> bool {
+    let (_, traced) = walks_of(&View::of(snapshot), settings, namespace, name);
+    traced.iter().all(|traced| traced.walk.end.broken().is_none())
+}
+
 /// The ways that local and external requests take.
 pub(super) fn routes(snapshot: &Snapshot, settings: &JudgeSettings) -> Vec<Route> {
     let view = View::of(snapshot);
-    let population = snapshot.population().shapes();
-    let first = population
-        .flat_map(|(_, namespaces)| namespaces)
-        .filter_map(|(namespace, names)| Some((namespace.clone(), names.keys().next()?.clone())))
-        .min();
     let pinned = || settings.namespaces.first().map(|namespace| (namespace.clone(), "model".into()));
-    let (namespace, name) = first.or_else(pinned).unwrap_or_else(|| ("default".into(), "model".into()));
+    let (namespace, name) = first(snapshot).or_else(pinned).unwrap_or_else(|| ("default".into(), "model".into()));
     let (_, traced) = walks_of(&view, settings, &namespace, &name);
     let told = traced.into_iter().filter(|traced| {
         matches!(traced.walk.request.kind, RequestKind::Local | RequestKind::External)

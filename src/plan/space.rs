@@ -77,7 +77,8 @@ impl<'s> Space<'s> {
             space.values.push(vec![place.before().map(|version| version.object.clone())]);
         }
         for (index, place) in places.iter().enumerate() {
-            let objects = place.choices.iter().map(|choice| choice.version.as_ref().map(|version| version.object.clone()));
+            let objects =
+                place.choices.iter().map(|choice| choice.version.as_ref().map(|version| version.object.clone()));
             let numbers = objects.map(|object| space.number(index, object)).collect();
             space.numbers.push(numbers);
         }

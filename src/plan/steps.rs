@@ -10,6 +10,7 @@ pub(super) fn complete(mut space: Space<'_>, moves: &[Move], aside: Vec<Aside>, 
     let grouped = if is_safe { wave::waves(&mut space, moves) } else { moves.iter().map(|step| vec![*step]).collect() };
     let settings = space.settings;
     let start = route::routes(space.base, settings);
+    let mut whole = route::subject(space.base, settings);
     let mut known = start.clone();
     let mut state = State::new();
     let mut waves = Vec::new();
@@ -22,6 +23,7 @@ pub(super) fn complete(mut space: Space<'_>, moves: &[Move], aside: Vec<Aside>, 
         let routes = route::routes(space.cluster(&state), settings);
         let changed = routes.iter().filter(|route| !known.contains(route)).cloned().collect();
         known = routes;
+        whole = whole.filter(|subject| route::is_whole(space.cluster(&state), settings, subject));
         let cut = if is_safe { Vec::new() } else { space.since_start(&state).findings };
         waves.push(Wave { steps, cut, routes: changed });
     }
@@ -30,7 +32,7 @@ pub(super) fn complete(mut space: Space<'_>, moves: &[Move], aside: Vec<Aside>, 
         waves,
         aside,
         start,
-        inference_services: space.base.population().len(),
+        whole_subject: whole.map(|(namespace, name)| format!("{namespace}/{name}")),
         judged: space.judged,
         needs: space.needs,
     }

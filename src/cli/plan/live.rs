@@ -50,6 +50,7 @@ fn api_version(kind: Kind) -> String {
 fn path(key: &ObjectKey, api_version: &str) -> String {
     let root = if api_version.contains('/') { "apis" } else { "api" };
     let plural = key.kind.plural();
-    let place = if key.kind.is_namespaced() { format!("namespaces/{}/{plural}", key.namespace) } else { plural.to_owned() };
+    let place =
+        if key.kind.is_namespaced() { format!("namespaces/{}/{plural}", key.namespace) } else { plural.to_owned() };
     format!("/{root}/{api_version}/{place}/{}", key.name)
 }

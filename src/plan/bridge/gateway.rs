@@ -49,7 +49,12 @@ fn servers(before: &Value, after: &Value) -> Value {
     let (before, after) = (list(before), list(after));
     // Hosts and the name of the port may differ, and it is one server still.
     let identity = |server: &Value| {
-        json!([at(server, &["port", "number"]), at(server, &["port", "protocol"]), server.get("tls"), server.get("bind")])
+        json!([
+            at(server, &["port", "number"]),
+            at(server, &["port", "protocol"]),
+            server.get("tls"),
+            server.get("bind")
+        ])
     };
     let mut all = united(&before, &after, identity);
     for server in &mut all {
@@ -82,7 +87,8 @@ mod tests {
 
     #[test]
     fn one_server_takes_the_hosts_of_both() {
-        let server = |hosts: Value| json!([{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts}]);
+        let server =
+            |hosts: Value| json!([{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts}]);
         let before = gateway(json!({"a": "b"}), server(json!(["x", "y"])));
         let after = gateway(json!({"a": "b"}), server(json!(["y", "z"])));
         let bridges = bridges(&before, &after);

@@ -27,8 +27,7 @@ const OLD_KEYS: [&str; 2] = ["gateway.", "local-gateway."];
 /// The label that KServe gives every Knative service that it makes (kserve `pkg/constants` `InferenceServicePodLabelKey`).
 const KSERVE_LABEL: &str = "serving.kserve.io/inferenceservice";
 
-const LABELLED: &str =
-    "Knative binds KServe's services to the old gateway and the new one: list entries with a labelSelector that matches them all";
+const LABELLED: &str = "Knative binds KServe's services to the old gateway and the new one: list entries with a labelSelector that matches them all";
 const OLD_FORMAT: &str =
     "Knative binds every service to the old gateway and the new one: the keys of before the lists, all of which count";
 
@@ -37,7 +36,8 @@ pub(super) fn bridges_of_config_map(space: &Space<'_>, place: &Place) -> Vec<Bri
     let Some(after) = place.after() else { return Vec::new() };
     let both = |data: Map<String, Value>| {
         let mut manifest = after.manifest.clone();
-        let mut all: Map<String, Value> = at(&manifest, &["data"]).and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut all: Map<String, Value> =
+            at(&manifest, &["data"]).and_then(Value::as_object).cloned().unwrap_or_default();
         all.retain(|key, _| !is_gateway_key(key));
         all.extend(data);
         set(&mut manifest, &["data"], all.into());
@@ -55,9 +55,11 @@ pub(super) fn bridges_of_serving(space: &Space<'_>, place: &Place) -> Vec<Bridge
         // All else as it will be, or as it is.
         for version in [Some(after), place.before()].into_iter().flatten() {
             let mut manifest = version.manifest.clone();
-            let name = if at(&manifest, &["spec", "config", "config-istio"]).is_some() { "config-istio" } else { "istio" };
+            let name =
+                if at(&manifest, &["spec", "config", "config-istio"]).is_some() { "config-istio" } else { "istio" };
             let way = ["spec", "config", name];
-            let mut all: Map<String, Value> = at(&manifest, &way).and_then(Value::as_object).cloned().unwrap_or_default();
+            let mut all: Map<String, Value> =
+                at(&manifest, &way).and_then(Value::as_object).cloned().unwrap_or_default();
             all.retain(|key, _| !is_gateway_key(key));
             all.extend(data.clone());
             set(&mut manifest, &way, all.into());
@@ -86,7 +88,8 @@ fn forms(space: &Space<'_>, key: &ObjectKey) -> Vec<(Map<String, Value>, &'stati
     };
     let (Some(before), Some(after)) = (parse(before), parse(after)) else { return Vec::new() };
     let mut forms = of_both(&before, &after, facts.versions);
-    let has_old_keys = before.local.iter().chain(&before.external).any(|entry| entry.line.is_none() && !entry.is_shipped_default);
+    let has_old_keys =
+        before.local.iter().chain(&before.external).any(|entry| entry.line.is_none() && !entry.is_shipped_default);
     if has_old_keys {
         forms.reverse();
     }

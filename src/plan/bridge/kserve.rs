@@ -15,8 +15,7 @@ const FALLS_BACK: &str = "knativeLocalGatewayService";
 
 const PINNED: &str =
     "KServe uses its new gateway, and knativeLocalGatewayService goes on to name where Knative's gateway is now";
-const AHEAD: &str =
-    "KServe stays on its gateway, and knativeLocalGatewayService names where Knative's gateway will be";
+const AHEAD: &str = "KServe stays on its gateway, and knativeLocalGatewayService names where Knative's gateway will be";
 const MIXED: &str = "some of the fields that differ change now, the others later";
 
 /// Versions between two of `inferenceservice-config`.
@@ -29,7 +28,8 @@ pub(super) fn bridges(before: &Value, after: &Value) -> Vec<Bridge> {
     let mut bridges = Vec::new();
     // Each field by itself old or new; all old and all new are the two versions themselves.
     for kept in 1..(1_usize << moved.len()).saturating_sub(1) {
-        let is_kept = |field: &str| moved.iter().position(|moved| *moved == field).is_some_and(|at| kept & (1 << at) != 0);
+        let is_kept =
+            |field: &str| moved.iter().position(|moved| *moved == field).is_some_and(|at| kept & (1 << at) != 0);
         let edited = FIELDS.iter().try_fold(new.clone(), |text, field| {
             let from = if is_kept(field) { &old_node } else { &new_node };
             // The one that falls back has to be said where the other may have moved.
@@ -41,7 +41,8 @@ pub(super) fn bridges(before: &Value, after: &Value) -> Vec<Bridge> {
         let Some(edited) = edited else { continue };
         let mut manifest = after.clone();
         set(&mut manifest, &INGRESS, edited.into());
-        let own_moves = ["localGateway", "localGatewayService"].iter().any(|field| moved.contains(field) && !is_kept(field));
+        let own_moves =
+            ["localGateway", "localGatewayService"].iter().any(|field| moved.contains(field) && !is_kept(field));
         let own_stays = ["localGateway", "localGatewayService"].iter().any(|field| is_kept(field));
         let why = match (moved.contains(&FALLS_BACK), is_kept(FALLS_BACK)) {
             (true, true) if own_moves && !own_stays => PINNED,

@@ -36,7 +36,8 @@ fn compare(path: &FieldPath, before: &Value, after: &Value, lines: &mut Vec<Stri
                 }
             }
             let added = new.iter().filter(|(key, _)| !old.contains_key(*key));
-            lines.extend(added.map(|(key, value)| format!("{}: added {}", path.clone().key(key.as_str()), told(value))));
+            lines
+                .extend(added.map(|(key, value)| format!("{}: added {}", path.clone().key(key.as_str()), told(value))));
         }
         (Value::Array(old), Value::Array(new)) => compare_lists(path, old, new, lines),
         (Value::String(old), Value::String(new)) => match (document(old), document(new)) {

@@ -24,7 +24,9 @@ pub fn render(plan: &Plan) -> String {
     }
     if !plan.start.is_empty() {
         section(&mut text, "Today");
-        plan.start.iter().for_each(|route| way(&mut text, route));
+        for route in &plan.start {
+            way(&mut text, route);
+        }
     }
     asides_of(&mut text, plan, AsideReason::First);
     let mut number = 0;
@@ -66,13 +68,16 @@ fn headline(plan: &Plan) -> String {
         }
         Outcome::Cuts { exhausted } => {
             let looked = if *exhausted { "No order is safe" } else { "No safe order was found" };
-            format!("{looked}. Of those looked at, this one cuts the fewest requests for the fewest steps: {numbers}.\n")
+            format!(
+                "{looked}. Of those looked at, this one cuts the fewest requests for the fewest steps: {numbers}.\n"
+            )
         }
         Outcome::Unsound(findings) => {
-            let mut text = String::from(
-                "What is wanted cuts requests that work today, whatever the order. Mend it first:\n",
-            );
-            findings.iter().for_each(|finding| problem(&mut text, finding));
+            let mut text =
+                String::from("What is wanted cuts requests that work today, whatever the order. Mend it first:\n");
+            for finding in findings {
+                problem(&mut text, finding);
+            }
             writeln!(text, "\nThe order that cuts the fewest requests for the fewest steps: {numbers}.").ok();
             text
         }
@@ -114,8 +119,12 @@ fn step(text: &mut String, number: usize, step: &Step) {
         more(&format!("warning {}: {}", warning.code, warning.text));
     }
     if !step.is_admitted() {
-        more("CUT: the webhook refuses this step unless a transition is declared on the object (plumbline.dev/transition)");
-        step.judgement.findings.iter().for_each(|finding| problem(text, finding));
+        more(
+            "CUT: the webhook refuses this step unless a transition is declared on the object (plumbline.dev/transition)",
+        );
+        for finding in &step.judgement.findings {
+            problem(text, finding);
+        }
     }
 }
 
@@ -140,7 +149,9 @@ fn after(text: &mut String, wave: &Wave) {
         mended.push(format!("{} requests to {} arrive again", turned.kind.name(), how_many(&turned.affected)));
     }
     mended.dedup();
-    mended.iter().for_each(|line| labelled(text, "then", line));
+    for line in &mended {
+        labelled(text, "then", line);
+    }
     for finding in &wave.cut {
         labelled(text, "cut", &whom(finding));
     }
@@ -161,13 +172,16 @@ fn asides_of(text: &mut String, plan: &Plan, why: AsideReason) {
     if aside.is_empty() {
         return;
     }
-    section(text, match why {
-        AsideReason::First => "First: what is in these namespaces needs them",
-        AsideReason::NoEffect => "At any time: no request depends on what differs",
-        AsideReason::Operator => "Not by hand: the Knative operator writes these from the KnativeServing",
-        AsideReason::Model => "Last, or at any time: no other request depends on these",
-        AsideReason::LeftAlone => "Left alone: a plan deletes no namespace and no model",
-    });
+    section(
+        text,
+        match why {
+            AsideReason::First => "First: what is in these namespaces needs them",
+            AsideReason::NoEffect => "At any time: no request depends on what differs",
+            AsideReason::Operator => "Not by hand: the Knative operator writes these from the KnativeServing",
+            AsideReason::Model => "Last, or at any time: no other request depends on these",
+            AsideReason::LeftAlone => "Left alone: a plan deletes no namespace and no model",
+        },
+    );
     for Aside { key, action, .. } in aside {
         labelled(text, action.verb(), &key.to_string());
     }
