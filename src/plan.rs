@@ -37,7 +37,7 @@ use space::Space;
 /// What is planned.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// The objects that differ.
+    /// The objects that differ. Configuration that does not may be among them: a detour changes it for a while.
     pub targets: Vec<Target>,
 }
 
@@ -156,7 +156,7 @@ impl Plan {
 /// Plans the writes that make the cluster of a snapshot the wanted one.
 #[must_use]
 pub fn plan(snapshot: &Snapshot, wanted: &Wanted, settings: &JudgeSettings) -> Plan {
-    let (aside, places) = place::sort(snapshot, wanted);
+    let (aside, places, standing) = place::sort(snapshot, wanted);
     let mut space = Space::new(snapshot, settings, places);
     let all = judge_set(snapshot, &space.whole_change(), settings);
     space.needs.extend(all.needs);
@@ -175,7 +175,15 @@ pub fn plan(snapshot: &Snapshot, wanted: &Wanted, settings: &JudgeSettings) -> P
     if let Found::Order(moves) = search::order(&mut wider, Mode::Eager) {
         return steps::complete(wider, &moves, aside, Outcome::Safe);
     }
+    let detours = bridge::detours(&wider, &standing);
     space.absorb(wider);
+    if let Some(places) = detours {
+        let mut wider = space.with(places);
+        if let Found::Order(moves) = search::order(&mut wider, Mode::Eager) {
+            return steps::complete(wider, &moves, aside, Outcome::Safe);
+        }
+        space.absorb(wider);
+    }
     let moves = cut::least(&mut space);
     steps::complete(space, &moves, aside, Outcome::Cuts { exhausted })
 }

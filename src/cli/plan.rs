@@ -102,24 +102,22 @@ impl Plan {
         let from = load(&self.from)?;
         let mut before: BTreeMap<ObjectKey, Value> = BTreeMap::new();
         for manifest in from.objects() {
-            let key = &manifest.key;
-            if !self.keep_missing || to.object(key).is_some() || deletions.contains(key) {
-                before.insert(key.clone(), manifest.to_json());
-            }
+            before.insert(manifest.key.clone(), manifest.to_json());
         }
         if let Some(missing) = deletions.iter().find(|key| !before.contains_key(key)) {
             anyhow::bail!("{missing} is to be deleted with --delete, and is not in --from");
         }
         let base = snapshot(&from)?;
-        let wanted = Wanted { targets: targets(before, to)? };
+        let goes = |key: &ObjectKey| !self.keep_missing || deletions.contains(key);
+        let wanted = Wanted { targets: targets(before, to, goes)? };
         Ok(plan(&base, &wanted, &settings.judge))
     }
 
     fn over_live(&self, to: &Manifests, deletions: &[ObjectKey], settings: &Settings) -> anyhow::Result<Planned> {
         let cluster =
             ClusterArgs { manifests: None, kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
-        let before = live::objects(&cluster, to, deletions)?;
-        let wanted = Wanted { targets: targets(before, to)? };
+        let before = live::objects(&cluster, to, deletions, &settings.judge.facts)?;
+        let wanted = Wanted { targets: targets(before, to, |key| deletions.contains(key))? };
         inspect_cluster(&cluster, settings, |snapshot, settings| {
             let planned = plan(snapshot, &wanted, settings);
             let needs = planned.needs.clone();
@@ -175,8 +173,12 @@ fn load(paths: &[PathBuf]) -> anyhow::Result<Manifests> {
     Ok(manifests)
 }
 
-/// The objects that are there before, after, or both.
-fn targets(mut before: BTreeMap<ObjectKey, Value>, to: &Manifests) -> anyhow::Result<Vec<Target>> {
+/// The objects that are there before, after, or both; of those missing in what is wanted, `goes` says which are to go.
+fn targets(
+    mut before: BTreeMap<ObjectKey, Value>,
+    to: &Manifests,
+    goes: impl Fn(&ObjectKey) -> bool,
+) -> anyhow::Result<Vec<Target>> {
     let mut targets = Vec::new();
     for manifest in to.objects() {
         let key = manifest.key.clone();
@@ -187,7 +189,8 @@ fn targets(mut before: BTreeMap<ObjectKey, Value>, to: &Manifests) -> anyhow::Re
     }
     for (key, manifest) in before {
         let before = Some(Version::read(&key, manifest)?);
-        targets.push(Target { key, before, after: None });
+        let after = if goes(&key) { None } else { before.clone() };
+        targets.push(Target { key, before, after });
     }
     Ok(targets)
 }

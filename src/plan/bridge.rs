@@ -3,10 +3,13 @@
 //! Every one is a whole manifest, made of the author's own, and no more than a proposal: the search judges it like any other
 //! write, and a plan holds it only where it helps.
 
+mod detour;
 mod gateway;
 mod istio;
 mod kserve;
 mod service;
+
+pub(super) use detour::places as detours;
 
 use serde_json::Value;
 

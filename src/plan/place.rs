@@ -148,9 +148,18 @@ impl Place {
     }
 }
 
-/// Divides what differs into what needs no place in the order and what does.
-pub(super) fn sort(snapshot: &Snapshot, wanted: &Wanted) -> (Vec<Aside>, Vec<Place>) {
-    let (mut aside, mut places) = (Vec::new(), Vec::new());
+/// Whether an object names gateways.
+fn is_configuration(key: &ObjectKey) -> bool {
+    match key.kind {
+        Kind::ConfigMap => matches!(&*key.name, config_map::INFERENCE_SERVICE_CONFIG | config_map::CONFIG_ISTIO),
+        Kind::KnativeServing => true,
+        _ => false,
+    }
+}
+
+/// Divides what differs into what needs no place in the order and what does; what stands as it is comes last.
+pub(super) fn sort(snapshot: &Snapshot, wanted: &Wanted) -> (Vec<Aside>, Vec<Place>, Vec<Place>) {
+    let (mut aside, mut places, mut standing) = (Vec::new(), Vec::new(), Vec::new());
     let mut targets: Vec<&Target> = wanted.targets.iter().collect();
     targets.sort_by(|one, other| one.key.cmp(&other.key));
     let view = wanted.targets.iter().fold(View::of(snapshot), |view, target| {
@@ -167,6 +176,9 @@ pub(super) fn sort(snapshot: &Snapshot, wanted: &Wanted) -> (Vec<Aside>, Vec<Pla
         };
         let is_known = key.kind != Kind::ConfigMap || config_map::is_known(&key.name);
         if was == after.as_ref().map(|version| &version.object) {
+            if is_configuration(key) && before.is_some() {
+                standing.push(Place::new(key.clone(), before.clone(), before.clone()));
+            }
             if before.as_ref().map(|version| &version.manifest) != after.as_ref().map(|version| &version.manifest) {
                 put_aside(&mut aside, AsideReason::NoEffect);
             }
@@ -199,5 +211,5 @@ pub(super) fn sort(snapshot: &Snapshot, wanted: &Wanted) -> (Vec<Aside>, Vec<Pla
             }
         }
     }
-    (aside, places)
+    (aside, places, standing)
 }

@@ -8,20 +8,23 @@ use serde_json::Value;
 use crate::cli::source::{ClusterArgs, reach};
 use crate::manifests::Manifests;
 use crate::object::{Kind, ObjectKey};
+use crate::walk::ClusterFacts;
 
-/// Reads the objects that manifests name, and those that are to be deleted, as they are.
+/// Reads the objects that manifests name, those that are to be deleted, and the configuration that names gateways, as they are.
 pub(super) fn objects(
     cluster: &ClusterArgs,
     to: &Manifests,
     deletions: &[ObjectKey],
+    facts: &ClusterFacts,
 ) -> anyhow::Result<BTreeMap<ObjectKey, Value>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let named = to.objects().map(|manifest| (manifest.key.clone(), manifest.api_version.clone()));
-    let deleted = deletions.iter().map(|key| (key.clone(), api_version(key.kind)));
+    let others = deletions.iter().cloned().chain([facts.kserve_config(), facts.istio_config()]);
+    let others = others.map(|key| (key.clone(), api_version(key.kind)));
     runtime.block_on(async {
         let connection = reach(cluster).await?;
         let mut found = BTreeMap::new();
-        for (key, api_version) in named.chain(deleted) {
+        for (key, api_version) in named.chain(others) {
             let request = http_get(&path(&key, &api_version))?;
             match connection.client.request::<Value>(request).await {
                 Ok(object) => {
@@ -30,6 +33,19 @@ pub(super) fn objects(
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
                 Err(error) => return Err(error).with_context(|| format!("{key} cannot be read from the cluster")),
             }
+        }
+        let kind = Kind::KnativeServing;
+        let serving = ObjectKey::new(kind, facts.knative_namespace.clone(), "");
+        let servings = http_get(path(&serving, &api_version(kind)).trim_end_matches('/'))?;
+        // Without the operator there are none, and without the right to read them no detour by way of one.
+        let list = connection.client.request::<Value>(servings).await.unwrap_or_default();
+        for mut object in list["items"].as_array().cloned().unwrap_or_default() {
+            let Some(name) = object["metadata"]["name"].as_str() else { continue };
+            let key = ObjectKey { name: name.into(), ..serving.clone() };
+            // The items of a list do not say what they are.
+            object["apiVersion"] = api_version(kind).into();
+            object["kind"] = kind.name().into();
+            found.entry(key).or_insert(object);
         }
         if let Some(missing) = deletions.iter().find(|key| !found.contains_key(key)) {
             anyhow::bail!("{missing} is to be deleted with --delete, and is not in the cluster");

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{Bridge, at, set};
 use crate::engine::{Actor, Change, located, projected};
 use crate::model::Object;
-use crate::model::config_map::ConfigMap;
+use crate::model::config_map::{CONFIG_ISTIO, ConfigMap};
 use crate::model::istio_config::{GatewayEntry, IstioConfig};
 use crate::model::label_selector::{LabelSelector, Requirement};
 use crate::model::version::Versions;
@@ -33,6 +33,16 @@ const OLD_FORMAT: &str =
 
 /// Versions between two of `config-istio`.
 pub(super) fn bridges_of_config_map(space: &Space<'_>, place: &Place) -> Vec<Bridge> {
+    config_map_with(place, forms(space, &place.key))
+}
+
+/// Versions of `config-istio`, or of the KnativeServing that drives it, with the gateways of two configurations.
+pub(super) fn binding(space: &Space<'_>, place: &Place, before: &IstioConfig, after: &IstioConfig) -> Vec<Bridge> {
+    let forms = forms_of(space, before, after);
+    if place.key.kind == Kind::KnativeServing { serving_with(place, forms) } else { config_map_with(place, forms) }
+}
+
+fn config_map_with(place: &Place, forms: Vec<(Map<String, Value>, &'static str)>) -> Vec<Bridge> {
     let Some(after) = place.after() else { return Vec::new() };
     let both = |data: Map<String, Value>| {
         let mut manifest = after.manifest.clone();
@@ -43,15 +53,19 @@ pub(super) fn bridges_of_config_map(space: &Space<'_>, place: &Place) -> Vec<Bri
         set(&mut manifest, &["data"], all.into());
         manifest
     };
-    forms(space, &place.key).into_iter().map(|(data, why)| (both(data), why)).collect()
+    forms.into_iter().map(|(data, why)| (both(data), why)).collect()
 }
 
 /// Versions between two of a KnativeServing that drives `config-istio`.
 pub(super) fn bridges_of_serving(space: &Space<'_>, place: &Place) -> Vec<Bridge> {
+    let config = ObjectKey::new(Kind::ConfigMap, place.key.namespace.clone(), CONFIG_ISTIO);
+    serving_with(place, forms(space, &config))
+}
+
+fn serving_with(place: &Place, forms: Vec<(Map<String, Value>, &'static str)>) -> Vec<Bridge> {
     let Some(after) = place.after() else { return Vec::new() };
-    let config = ObjectKey::new(Kind::ConfigMap, place.key.namespace.clone(), "config-istio");
     let mut bridges = Vec::new();
-    for (data, why) in forms(space, &config) {
+    for (data, why) in forms {
         // All else as it will be, or as it is.
         for version in [Some(after), place.before()].into_iter().flatten() {
             let mut manifest = version.manifest.clone();
@@ -75,10 +89,14 @@ fn is_gateway_key(key: &str) -> bool {
 
 /// The gateways of `config-istio` as it is and as it is wanted, in the forms that bind all of them.
 fn forms(space: &Space<'_>, key: &ObjectKey) -> Vec<(Map<String, Value>, &'static str)> {
+    let Some((before, after)) = parsed(space, key) else { return Vec::new() };
+    forms_of(space, &before, &after)
+}
+
+/// `config-istio` as it is and as it is wanted.
+pub(super) fn parsed(space: &Space<'_>, key: &ObjectKey) -> Option<(IstioConfig, IstioConfig)> {
     let view = View::of(space.base);
     let facts = located(&view, space.settings.facts.clone(), &[]);
-    let before = view.object(key).present();
-    let after = wanted(space, key);
     let parse = |object: Option<Object>| {
         let config_map = match object {
             Some(Object::ConfigMap(config_map)) => config_map,
@@ -86,8 +104,13 @@ fn forms(space: &Space<'_>, key: &ObjectKey) -> Vec<(Map<String, Value>, &'stati
         };
         IstioConfig::parse(&config_map, &key.namespace, &facts.cluster_domain, facts.versions).ok()
     };
-    let (Some(before), Some(after)) = (parse(before), parse(after)) else { return Vec::new() };
-    let mut forms = of_both(&before, &after, facts.versions);
+    Some((parse(view.object(key).present())?, parse(wanted(space, key))?))
+}
+
+/// The gateways of two configurations in the forms that bind all of them.
+fn forms_of(space: &Space<'_>, before: &IstioConfig, after: &IstioConfig) -> Vec<(Map<String, Value>, &'static str)> {
+    let facts = located(&View::of(space.base), space.settings.facts.clone(), &[]);
+    let mut forms = of_both(before, after, facts.versions);
     let has_old_keys =
         before.local.iter().chain(&before.external).any(|entry| entry.line.is_none() && !entry.is_shipped_default);
     if has_old_keys {

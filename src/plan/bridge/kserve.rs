@@ -7,7 +7,7 @@ use super::{Bridge, at, set};
 use crate::plan::edit::set_string;
 use crate::syntax::{Node, json};
 
-const INGRESS: [&str; 2] = ["data", "ingress"];
+pub(super) const INGRESS: [&str; 2] = ["data", "ingress"];
 /// The fields that move, in the order in which their versions are proposed.
 const FIELDS: [&str; 4] = ["localGateway", "localGatewayService", "knativeLocalGatewayService", "ingressGateway"];
 /// The one that means another where it is empty (kserve `pkg/apis/serving/v1beta1/configmap.go`).
@@ -57,7 +57,7 @@ pub(super) fn bridges(before: &Value, after: &Value) -> Vec<Bridge> {
 }
 
 /// What a field comes to.
-fn effective(node: &Node, field: &str) -> Option<String> {
+pub(super) fn effective(node: &Node, field: &str) -> Option<String> {
     let said = node.fields(field).filter_map(|entry| entry.value.as_str()).next_back().map(str::to_owned);
     if field == FALLS_BACK && said.as_deref().is_none_or(str::is_empty) {
         return effective(node, "localGatewayService");
