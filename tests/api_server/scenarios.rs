@@ -6,6 +6,7 @@ mod exempt;
 mod latency;
 mod migration;
 mod outage;
+mod plan;
 mod repair;
 mod sequence;
 mod stage;
