@@ -170,7 +170,7 @@ impl<'s> Space<'s> {
         moves
     }
 
-    /// A write in a state; `None` where it would change nothing, or nothing that lasts.
+    /// A write in a state; `None` where it would change nothing, or would not last.
     pub(super) fn edge(&mut self, state: &State, step: Move) -> Option<Rc<Edge>> {
         let key = (state.clone(), step);
         if let Some(known) = self.edges.get(&key) {
@@ -189,11 +189,9 @@ impl<'s> Space<'s> {
         let snapshot = self.cluster(state);
         let change = Change { key: key.clone(), before, after, actor: Actor::Anybody };
         let servings = View::of(snapshot).knative_servings();
-        let stays = match driving(&servings, &key) {
-            None => change.after.clone(),
-            Some(serving) => held(serving, &key, change.after.as_ref()).or_else(|| change.before.clone()),
-        };
-        if stays == change.before {
+        // What the operator would undo, or mix with its own, is for nobody else to write.
+        let stays = |serving: &KnativeServing| held(serving, &key, change.after.as_ref()) == change.after;
+        if change.before == change.after || !driving(&servings, &key).is_none_or(stays) {
             return None;
         }
         let view = View::of(snapshot).with(key.clone(), change.before.clone());
@@ -212,7 +210,7 @@ impl<'s> Space<'s> {
         self.needs.insert(Need::Object(key));
         let follows: Vec<ObjectKey> = derived.iter().map(|(key, _)| key.clone()).collect();
         let mut to = state.clone();
-        let number = self.number(step.place, stays);
+        let number = self.numbers[step.place][step.choice];
         set(&mut to, step.place, number);
         for (key, object) in derived {
             let place = self.key_number(&key);

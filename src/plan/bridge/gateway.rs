@@ -81,28 +81,28 @@ fn servers(before: &Value, after: &Value) -> Value {
 mod tests {
     use super::*;
 
-    fn gateway(selector: Value, servers: Value) -> Value {
+    fn gateway(selector: &Value, servers: &Value) -> Value {
         json!({"metadata": {"name": "gw"}, "spec": {"selector": selector, "servers": servers}})
     }
 
     #[test]
     fn one_server_takes_the_hosts_of_both() {
         let server =
-            |hosts: Value| json!([{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts}]);
-        let before = gateway(json!({"a": "b"}), server(json!(["x", "y"])));
-        let after = gateway(json!({"a": "b"}), server(json!(["y", "z"])));
+            |hosts: &[&str]| json!([{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts}]);
+        let before = gateway(&json!({"a": "b"}), &server(&["x", "y"]));
+        let after = gateway(&json!({"a": "b"}), &server(&["y", "z"]));
         let bridges = bridges(&before, &after);
-        assert_eq!(bridges, [(gateway(json!({"a": "b"}), server(json!(["y", "z", "x"]))), BOTH_SERVERS)]);
+        assert_eq!(bridges, [(gateway(&json!({"a": "b"}), &server(&["y", "z", "x"])), BOTH_SERVERS)]);
     }
 
     #[test]
     fn two_servers_get_two_names_and_two_selectors_what_they_share() {
         let server = |number: u16, name: &str| json!({"port": {"number": number, "name": name, "protocol": "HTTP"}, "hosts": ["*"]});
-        let before = gateway(json!({"app": "x", "istio": "i"}), json!([server(8081, "http")]));
-        let after = gateway(json!({"app": "y", "istio": "i"}), json!([server(8082, "http")]));
+        let before = gateway(&json!({"app": "x", "istio": "i"}), &json!([server(8081, "http")]));
+        let after = gateway(&json!({"app": "y", "istio": "i"}), &json!([server(8082, "http")]));
         let bridges = bridges(&before, &after);
         let both = json!([server(8082, "http"), server(8081, "http-2")]);
-        assert!(bridges.contains(&(gateway(json!({"istio": "i"}), both.clone()), BOTH_PODS)), "{bridges:#?}");
-        assert!(bridges.contains(&(gateway(json!({"app": "x", "istio": "i"}), both), BOTH_SERVERS)), "{bridges:#?}");
+        assert!(bridges.contains(&(gateway(&json!({"istio": "i"}), &both), BOTH_PODS)), "{bridges:#?}");
+        assert!(bridges.contains(&(gateway(&json!({"app": "x", "istio": "i"}), &both), BOTH_SERVERS)), "{bridges:#?}");
     }
 }
