@@ -65,7 +65,7 @@ pub struct Plan {
 pub enum Outcome {
     /// Every single write is admitted.
     Safe,
-    /// No order was found in which every write is admitted; this one cuts the least.
+    /// No order was found in which every write is admitted; this one cuts the least of those looked at.
     Cuts {
         /// Whether every order of the given writes was looked at.
         exhausted: bool,
@@ -171,16 +171,14 @@ pub fn plan(snapshot: &Snapshot, wanted: &Wanted, settings: &JudgeSettings) -> P
             Found::Nothing { exhausted: all } => exhausted = all,
         }
     }
-    let mut wider = space.with(bridge::places(&space));
-    if let Found::Order(moves) = search::order(&mut wider, Mode::Eager) {
-        return steps::complete(wider, &moves, aside, Outcome::Safe);
-    }
-    let detours = bridge::detours(&wider, &standing);
-    space.absorb(wider);
-    if let Some(places) = detours {
+    let bridges = bridge::places(&space);
+    let detours = bridge::detours(&space, &bridges, &standing);
+    for places in [Some(bridges), detours].into_iter().flatten() {
         let mut wider = space.with(places);
-        if let Found::Order(moves) = search::order(&mut wider, Mode::Eager) {
-            return steps::complete(wider, &moves, aside, Outcome::Safe);
+        for mode in [Mode::Eager, Mode::Exhaustive] {
+            if let Found::Order(moves) = search::order(&mut wider, mode) {
+                return steps::complete(wider, &moves, aside, Outcome::Safe);
+            }
         }
         space.absorb(wider);
     }

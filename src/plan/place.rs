@@ -1,10 +1,12 @@
 //! What may be written: each object with the versions it can have.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{Aside, AsideReason, Wanted, has_place};
+use crate::engine::{Actor, Change, projected};
 use crate::model::{ModelError, Object, config_map};
 use crate::object::{Kind, ObjectKey};
 use crate::view::{Snapshot, View};
@@ -211,5 +213,33 @@ pub(super) fn sort(snapshot: &Snapshot, wanted: &Wanted) -> (Vec<Aside>, Vec<Pla
             }
         }
     }
+    let followed = followed(snapshot, &places);
+    let (follows, places): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| followed.contains(&place.key));
+    aside.extend(follows.into_iter().map(|place| Aside {
+        action: Action::of(place.before().is_some(), place.after().is_some()),
+        after: place.after().map(|version| version.manifest.clone()),
+        key: place.key,
+        why: AsideReason::Operator,
+    }));
+    aside.sort_by(|one, other| (one.why, &one.key).cmp(&(other.why, &other.key)));
     (aside, places, standing)
+}
+
+/// The objects that the operator makes what they are wanted to be, given the KnativeServings that are wanted.
+fn followed(snapshot: &Snapshot, places: &[Place]) -> BTreeSet<ObjectKey> {
+    let view = View::of(snapshot);
+    let object = |version: Option<&Version>| version.map(|version| version.object.clone());
+    let servings = places.iter().filter(|place| place.key.kind == Kind::KnativeServing);
+    let derived = servings.flat_map(|place| {
+        let (before, after) = (object(place.before()), object(place.after()));
+        projected(&view, &Change { key: place.key.clone(), before, after, actor: Actor::Anybody })
+    });
+    let is_wanted = |key: &ObjectKey, made: &Option<Object>| {
+        places.iter().find(|place| place.key == *key).is_some_and(|place| match (made, object(place.after())) {
+            // Its labels are the operator's business.
+            (Some(Object::ConfigMap(made)), Some(Object::ConfigMap(wanted))) => made.data == wanted.data,
+            (made, wanted) => *made == wanted,
+        })
+    };
+    derived.filter(|(key, made)| is_wanted(key, made)).map(|(key, _)| key).collect()
 }

@@ -7,14 +7,14 @@ use super::place::Action;
 use super::space::{Move, Space, State};
 use crate::object::Kind;
 
-/// How many writes one search may judge. Sixteen objects that all depend on one another have fewer states.
-const JUDGEMENTS: usize = 20_000;
+/// How many writes one search may judge: all orders of eight objects that depend on one another, and a fraction of a second.
+const JUDGEMENTS: usize = 2_000;
 
 /// How the search goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// What is new is made as soon as it is admitted, and what is old goes last: the way by which most changes are safe, and
-    /// which leaves only the changes in between to be tried in every order.
+    /// What is new is made as soon as it is admitted, what is old goes last, and a change that takes no other choice away is
+    /// made at once. Most changes are safe this way or none, and only those that exclude each other are tried in every order.
     Eager,
     /// Everything in every order.
     Exhaustive,
@@ -97,6 +97,9 @@ fn successors(space: &mut Space<'_>, state: &State, mode: Mode) -> Vec<(Move, St
         if mode == Mode::Eager && action == Action::Create && is_wanted(space, step) {
             return vec![(step, edge.to.clone())];
         }
+        if mode == Mode::Eager && is_wanted(space, step) && takes_nothing_away(space, state, step, &edge.to) {
+            return vec![(step, edge.to.clone())];
+        }
         admitted.push((step, edge.to.clone()));
     }
     // What is old goes once nothing else is left to do, or where nothing else can be done.
@@ -115,6 +118,16 @@ fn successors(space: &mut Space<'_>, state: &State, mode: Mode) -> Vec<(Move, St
         }
     }
     admitted
+}
+
+/// Whether every other write that is admitted before a write is admitted after it as well.
+fn takes_nothing_away(space: &mut Space<'_>, before: &State, step: Move, after: &State) -> bool {
+    let others: Vec<Move> = space.moves(before).into_iter().filter(|other| other.place != step.place).collect();
+    others.into_iter().all(|other| {
+        let is_admitted =
+            |space: &mut Space<'_>, state: &State| space.edge(state, other).is_none_or(|edge| edge.is_admitted());
+        !is_admitted(space, before) || is_admitted(space, after)
+    })
 }
 
 /// Whether a write makes its object what it is wanted to be.

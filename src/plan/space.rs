@@ -88,13 +88,16 @@ impl<'s> Space<'s> {
 
     /// The same cluster with more choices.
     pub(super) fn with(&self, places: Vec<Place>) -> Self {
-        Self::new(self.base, self.settings, places)
+        let mut wider = Self::new(self.base, self.settings, places);
+        wider.needs.clone_from(&self.needs);
+        wider.judged = self.judged;
+        wider
     }
 
     /// Takes over what another search has asked.
     pub(super) fn absorb(&mut self, other: Self) {
-        self.needs.extend(other.needs);
-        self.judged += other.judged;
+        self.needs = other.needs;
+        self.judged = other.judged;
     }
 
     /// Everything at once, from the cluster as it is to the wanted one.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::space::{Move, Space, State};
 
 /// How many writes one wave may hold: every subset of them is looked at.
-const LARGEST: usize = 8;
+const LARGEST: usize = 6;
 
 /// Divides an order into waves: of the writes of one, every subset in every order is admitted, and leads to the same cluster.
 pub(super) fn waves(space: &mut Space<'_>, moves: &[Move]) -> Vec<Vec<Move>> {

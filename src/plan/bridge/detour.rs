@@ -26,8 +26,8 @@ const OWN_FIELDS: [&str; 6] =
     ["clusterIP", "clusterIPs", "healthCheckNodePort", "externalTrafficPolicy", "loadBalancerIP", "externalIPs"];
 
 /// The places with copies of the Gateways and Services that move, and configuration that names these; `None` where none moves.
-pub(in crate::plan) fn places(space: &Space<'_>, standing: &[Place]) -> Option<Vec<Place>> {
-    let mut places = space.places.clone();
+pub(in crate::plan) fn places(space: &Space<'_>, bridged: &[Place], standing: &[Place]) -> Option<Vec<Place>> {
+    let mut places = bridged.to_vec();
     places.extend(standing.iter().cloned());
     let moving = space.places.iter().filter(|place| {
         let selector = |version: Option<&Version>| {

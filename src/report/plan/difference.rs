@@ -7,7 +7,9 @@ use crate::quote;
 use crate::syntax::{json, yaml};
 
 /// The longest value that is told.
-const VALUE_LENGTH: usize = 100;
+const VALUE_LENGTH: usize = 140;
+/// What a thing is called, and what it is.
+const FIRST: [&str; 4] = ["name", "namespace", "number", "protocol"];
 /// The parts of a manifest that somebody writes.
 const PARTS: [&[&str]; 4] = [&["metadata", "labels"], &["metadata", "annotations"], &["data"], &["spec"]];
 
@@ -76,11 +78,33 @@ fn document(text: &str) -> Option<Value> {
 }
 
 fn told(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => document(text).map_or_else(|| value.to_string(), |document| document.to_string()),
+    let document = value.as_str().and_then(document);
+    quote::shortened(&quote::printable(&flow(document.as_ref().unwrap_or(value))), VALUE_LENGTH)
+}
+
+/// A value on one line, as YAML may be written, what it is called first.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            let rank = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+            fields.sort_by_key(|(key, _)| rank(key));
+            let fields: Vec<String> =
+                fields.into_iter().map(|(key, value)| format!("{key}: {}", plain(value))).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", ")),
         _ => value.to_string(),
-    };
-    quote::shortened(&quote::printable(&text), VALUE_LENGTH)
+    }
+}
+
+/// A value inside another, without the quotes that no reader misses.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) if document(text).is_some() => document(text).as_ref().map(flow).unwrap_or_default(),
+        Value::String(text) if !text.is_empty() && !text.contains([',', '{', '}', '[', ']', '"', '\n']) => text.clone(),
+        _ => flow(value),
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +127,7 @@ mod tests {
             "metadata.labels.a: \"b\" -> \"c\"",
             "data.ingress.localGateway: \"a/b\" -> \"c/d\"",
             "data.ingress.more: added true",
-            "data.list: without {\"name\":\"a\"}",
+            "data.list: without {name: a}",
             "data[\"old.key\"]: removed (was \"x\")",
         ];
         assert_eq!(lines(&before, &after), expected);

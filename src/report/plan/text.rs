@@ -55,11 +55,8 @@ fn headline(plan: &Plan) -> String {
             let bridged = match bridges {
                 0 => String::new(),
                 _ => format!(
-                    "\nNo order of the wanted versions alone is safe, so {} in between: expand, switch, contract.",
-                    match bridges {
-                        1 => "1 intermediate version stands".to_owned(),
-                        _ => format!("{bridges} intermediate versions stand"),
-                    }
+                    "\nThe wanted versions alone have no safe order; with {} in between they have: expand, switch, contract.",
+                    counted(bridges, "version")
                 ),
             };
             format!(
