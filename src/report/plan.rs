@@ -6,6 +6,7 @@ pub mod files;
 pub mod flux;
 pub mod json;
 pub mod script;
+mod settle;
 mod stages;
 pub mod text;
 pub mod yaml;

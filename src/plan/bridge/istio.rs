@@ -14,7 +14,7 @@ use super::{Bridge, at, set};
 use crate::engine::{Actor, Change, located, projected};
 use crate::model::Object;
 use crate::model::config_map::{CONFIG_ISTIO, ConfigMap};
-use crate::model::istio_config::{GatewayEntry, IstioConfig};
+use crate::model::istio_config::{GatewayEntry, IstioConfig, SHIPPED_LOCAL};
 use crate::model::label_selector::{LabelSelector, Requirement};
 use crate::model::version::Versions;
 use crate::object::{Kind, ObjectKey};
@@ -62,8 +62,15 @@ pub(super) fn bridges_of_serving(space: &Space<'_>, place: &Place) -> Vec<Bridge
     serving_with(place, forms(space, &config))
 }
 
-fn serving_with(place: &Place, forms: Vec<(Map<String, Value>, &'static str)>) -> Vec<Bridge> {
+fn serving_with(place: &Place, mut forms: Vec<(Map<String, Value>, &'static str)>) -> Vec<Bridge> {
     let Some(after) = place.after() else { return Vec::new() };
+    // From a list entry of this name the operator takes the namespace of the Service `knative-local-gateway`, and moves it
+    // (operator `pkg/reconciler/knativeserving/ingress/ingress_service.go`); from a key it takes that of the key's value.
+    let moves_service = |(data, _): &(Map<String, Value>, _)| {
+        let list = data.get(LISTS[1]).and_then(Value::as_str).unwrap_or_default();
+        list.contains(&format!("name: {SHIPPED_LOCAL}\n"))
+    };
+    forms.sort_by_key(moves_service);
     let mut bridges = Vec::new();
     for (data, why) in forms {
         // All else as it will be, or as it is.

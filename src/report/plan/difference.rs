@@ -102,6 +102,7 @@ fn flow(value: &Value) -> String {
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) if document(text).is_some() => document(text).as_ref().map(flow).unwrap_or_default(),
+        Value::String(text) if document(text).is_some() => document(text).as_ref().map(flow).unwrap_or_default(),
         Value::String(text) if !text.is_empty() && !text.contains([',', '{', '}', '[', ']', '"', '\n']) => text.clone(),
         _ => flow(value),
     }

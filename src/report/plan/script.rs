@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::settle::{Settling, settling};
 use super::yaml;
-use crate::model::config_map::INFERENCE_SERVICE_CONFIG;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::{Action, AsideReason, Plan, Step};
 use crate::report::words::counted;
@@ -38,6 +38,12 @@ kserve_follows() {
   rolled_out deployment/kserve-controller-manager "$1"
 }
 
+# The operator writes what it derives from a KnativeServing. Its condition may be of before the change for a moment.
+operator_follows() {
+  sleep 5
+  "$kubectl" wait "knativeservings.operator.knative.dev/$1" --namespace "$2" --for condition=Ready --timeout "$patience"
+}
+
 # Walks the requests of an InferenceService through the cluster as it is now.
 reached() { "$plumbline" trace "$1" || stop "requests to $1 would not arrive: undo the last step"; }
 "#;
@@ -49,7 +55,7 @@ pub fn render(plan: &Plan) -> String {
     let mut text = format!(
         "#!/usr/bin/env bash\n# Written by plumbline plan: {writes} in {waves}, each of which the webhook admits.\n#\n\
          # Uses kubectl and plumbline; KUBECTL and PLUMBLINE name others. PATIENCE is how long a rollout may take.\n\
-         # It may be run again: what is there already stays as it is.\n"
+         # If it stops, mend what it says, and plan anew from where the cluster is.\n"
     );
     text.push_str(HEAD);
     for aside in plan.aside.iter().filter(|aside| aside.why == AsideReason::First) {
@@ -95,17 +101,15 @@ fn heredoc(command: &str, manifest: &str) -> String {
     format!("{command} <<'{end}'\n{manifest}{end}\n")
 }
 
-/// What has to be over before the next wave.
+/// What waits until a write has settled.
 fn settled(step: &Step) -> Option<String> {
-    let ObjectKey { kind, namespace, name } = &step.key;
-    match (kind, step.action) {
-        (_, Action::Delete) => None,
-        (Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet, _) => {
-            Some(format!("rolled_out {}/{name} {namespace}\n", kind.name().to_lowercase()))
+    Some(match settling(step)? {
+        Settling::Rollout(key) => {
+            format!("rolled_out {}/{} {}\n", key.kind.name().to_lowercase(), key.name, key.namespace)
         }
-        (Kind::ConfigMap, _) if **name == *INFERENCE_SERVICE_CONFIG => Some(format!("kserve_follows {namespace}\n")),
-        _ => None,
-    }
+        Settling::Kserve(key) => format!("kserve_follows {}\n", key.namespace),
+        Settling::Operator(key) => format!("operator_follows {} {}\n", key.name, key.namespace),
+    })
 }
 
 /// The resource as kubectl names it without doubt: two APIs have Gateways.

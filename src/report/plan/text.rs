@@ -1,9 +1,12 @@
 //! A plan for people: every step with what it changes, and the way of requests after it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::difference;
-use crate::finding::Finding;
+use super::settle::{Settling, settling};
+use crate::engine::KSERVE_CONTROLLER;
+use crate::finding::{Affected, Finding};
 use crate::plan::{Action, Aside, AsideReason, Outcome, Plan, Route, Step, Wave};
 use crate::quote;
 use crate::report::words::{counted, how_many, listed, requests};
@@ -141,13 +144,23 @@ fn whom(finding: &Finding) -> String {
 }
 
 fn after(text: &mut String, wave: &Wave) {
-    let mut mended: Vec<String> = Vec::new();
-    for turned in wave.steps.iter().flat_map(|step| &step.judgement.turned).filter(|turned| turned.reached) {
-        mended.push(format!("{} requests to {} arrive again", turned.kind.name(), how_many(&turned.affected)));
+    for waits in wave.steps.iter().filter_map(settling) {
+        let until = match waits {
+            Settling::Rollout(key) => format!("until the pods of {key} have been replaced"),
+            Settling::Kserve(key) => format!(
+                "KServe does not watch it: restart Deployment {}/{KSERVE_CONTROLLER}, which writes all routes anew",
+                key.namespace
+            ),
+            Settling::Operator(key) => format!("until the operator has followed {key}, and that is Ready again"),
+        };
+        labelled(text, "wait", &until);
     }
-    mended.dedup();
-    for line in &mended {
-        labelled(text, "then", line);
+    let mut mended: BTreeMap<&str, Affected> = BTreeMap::new();
+    for turned in wave.steps.iter().flat_map(|step| &step.judgement.turned).filter(|turned| turned.reached) {
+        mended.entry(turned.kind.name()).or_default().join(&turned.affected);
+    }
+    for (kind, affected) in mended {
+        labelled(text, "then", &format!("{kind} requests to {} arrive that did not", how_many(&affected)));
     }
     for finding in &wave.cut {
         labelled(text, "cut", &whom(finding));
@@ -186,8 +199,8 @@ fn asides_of(text: &mut String, plan: &Plan, why: AsideReason) {
 
 fn closing(plan: &Plan) -> &'static str {
     if plan.is_safe() {
-        "Let every wave settle before the next: the plan counts on controllers having caught up. `-o script` writes the steps\n\
-         as a script that checks in between; `-o argocd` and `-o flux` write them for those tools.\n"
+        "Let every wave settle before the next: the plan counts on controllers having caught up. `-o script` writes it as a\n\
+         script that waits and checks in between; `-o argocd` and `-o flux` write it for those tools.\n"
     } else {
         "Nothing has been changed.\n"
     }
