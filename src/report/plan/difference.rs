@@ -37,9 +37,15 @@ fn compare(path: &FieldPath, before: &Value, after: &Value, lines: &mut Vec<Stri
                     None => lines.push(format!("{path}: removed (was {})", told(value))),
                 }
             }
-            let added = new.iter().filter(|(key, _)| !old.contains_key(*key));
-            lines
-                .extend(added.map(|(key, value)| format!("{}: added {}", path.clone().key(key.as_str()), told(value))));
+            for (key, value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
+                let path = path.clone().key(key.as_str());
+                match value {
+                    Value::Object(fields) if !fields.is_empty() => {
+                        compare(&path, &Value::Object(serde_json::Map::new()), value, lines);
+                    }
+                    _ => lines.push(format!("{path}: added {}", told(value))),
+                }
+            }
         }
         (Value::Array(old), Value::Array(new)) => compare_lists(path, old, new, lines),
         (Value::String(old), Value::String(new)) => match (document(old), document(new)) {
@@ -101,7 +107,6 @@ fn flow(value: &Value) -> String {
 /// A value inside another, without the quotes that no reader misses.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) if document(text).is_some() => document(text).as_ref().map(flow).unwrap_or_default(),
         Value::String(text) if document(text).is_some() => document(text).as_ref().map(flow).unwrap_or_default(),
         Value::String(text) if !text.is_empty() && !text.contains([',', '{', '}', '[', ']', '"', '\n']) => text.clone(),
         _ => flow(value),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::settle::{Settling, settling};
 use super::yaml;
 use crate::object::{Kind, ObjectKey};
-use crate::plan::{Action, AsideReason, Plan, Step};
+use crate::plan::{AsideReason, Plan, Step};
 use crate::report::words::counted;
 
 /// What the steps use.

@@ -146,7 +146,7 @@ fn whom(finding: &Finding) -> String {
 fn after(text: &mut String, wave: &Wave) {
     for waits in wave.steps.iter().filter_map(settling) {
         let until = match waits {
-            Settling::Rollout(key) => format!("until the pods of {key} have been replaced"),
+            Settling::Rollout(key) => format!("until the pods of {key} are up to date"),
             Settling::Kserve(key) => format!(
                 "KServe does not watch it: restart Deployment {}/{KSERVE_CONTROLLER}, which writes all routes anew",
                 key.namespace
