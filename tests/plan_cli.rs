@@ -30,12 +30,16 @@ spec:
   selector: {istio: edge}
   ports: [{name: http2, port: 80, targetPort: 8080}]
 ---
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: knative-ingress-gateway, namespace: knative-serving}
+apiVersion: operator.knative.dev/v1beta1
+kind: KnativeServing
+metadata: {name: knative-serving, namespace: knative-serving}
 spec:
-  selector: {istio: edge}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+  ingress: {istio: {enabled: true, knative-ingress-gateway: {selector: {istio: edge}}}}
+  config:
+    domain: {example.com: ''}
+    istio:
+      local-gateways: |
+        - {name: custom-local-gateway, namespace: istio-system, service: custom-local-gateway.istio-system.svc.cluster.local}
 ";
 
 /// Somebody tidies up the hosts of the local gateway and drops the last of three.

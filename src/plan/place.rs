@@ -200,6 +200,7 @@ pub(super) fn sort(snapshot: &Snapshot, wanted: &Wanted) -> (Vec<Aside>, Vec<Pla
             // What the operator holds in the end is not for anybody else to write.
             let stays = match driving(&servings_after, key) {
                 None => Some(after.clone()),
+                Some(_) if was.is_none() && key.kind != Kind::ConfigMap => Some(after.clone()),
                 Some(serving) => {
                     let stays = after.clone().zip(held(serving, key, after.as_ref().map(|version| &version.object)));
                     stays.map(|(version, object)| Some(Version { object, ..version }))

@@ -193,7 +193,7 @@ impl<'s> Space<'s> {
         let change = Change { key: key.clone(), before, after, actor: Actor::Anybody };
         let servings = View::of(snapshot).knative_servings();
         // What the operator would undo, or mix with its own, is for nobody else to write.
-        let stays = |serving: &KnativeServing| held(serving, &key, change.after.as_ref()) == change.after;
+        let stays = |serving: &KnativeServing| stays_as_written(serving, &key, &change);
         if change.before == change.after || !driving(&servings, &key).is_none_or(stays) {
             return None;
         }
@@ -286,6 +286,13 @@ fn is_rolled_out(kind: Kind) -> bool {
 /// The KnativeServing that the operator derives an object from.
 pub(super) fn driving<'k>(servings: &'k [Arc<KnativeServing>], key: &ObjectKey) -> Option<&'k KnativeServing> {
     servings.iter().find(|serving| operator::is_derived(key, serving)).map(|serving| &**serving)
+}
+
+/// Whether the operator leaves alone what somebody else writes.
+fn stays_as_written(serving: &KnativeServing, key: &ObjectKey, change: &Change) -> bool {
+    // It would have made it: files that leave it out have it come in the end.
+    let is_left_out = change.before.is_none() && key.kind != Kind::ConfigMap;
+    is_left_out || held(serving, key, change.after.as_ref()) == change.after
 }
 
 /// What stays of a write by hand of an object that the operator derives: of a ConfigMap the keys that the KnativeServing does
