@@ -67,9 +67,10 @@ fn headline(plan: &Plan) -> String {
             )
         }
         Outcome::Cuts { exhausted } => {
-            let looked = if *exhausted { "No order is safe" } else { "No safe order was found" };
+            let looked = if *exhausted { "No order of these writes is safe" } else { "No safe order was found" };
             format!(
-                "{looked}. Of those looked at, this one cuts the fewest requests for the fewest steps: {numbers}.\n"
+                "{looked}, nor one with any of the versions in between that were tried.\n\
+                 Of the orders looked at, this one cuts the fewest requests for the fewest steps: {numbers}.\n"
             )
         }
         Outcome::Unsound(findings) => {
