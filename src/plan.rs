@@ -31,8 +31,8 @@ use crate::engine::{JudgeSettings, Judgement, Verdict, judge_set};
 use crate::finding::Finding;
 use crate::object::{Kind, ObjectKey};
 use crate::view::{Need, Snapshot};
-use search::{Found, Mode};
-use space::Space;
+use search::{Found, Limit, Mode};
+use space::{Move, Space};
 
 /// What is planned.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,8 @@ pub struct Wanted {
 pub struct Plan {
     /// How safe it is.
     pub outcome: Outcome,
+    /// Whether every order of the wanted versions alone was tried, where that was needed.
+    pub exhausted: bool,
     /// The writes, in waves: those of one wave may be made in any order.
     pub waves: Vec<Wave>,
     /// Objects that differ and need no place in the order.
@@ -66,10 +68,7 @@ pub enum Outcome {
     /// Every single write is admitted.
     Safe,
     /// No order was found in which every write is admitted; this one cuts the least of those looked at.
-    Cuts {
-        /// Whether every order of the given writes was looked at.
-        exhausted: bool,
-    },
+    Cuts,
     /// The wanted state itself cuts requests that work today, whatever the order.
     Unsound(Vec<Finding>),
 }
@@ -162,28 +161,59 @@ pub fn plan(snapshot: &Snapshot, wanted: &Wanted, settings: &JudgeSettings) -> P
     space.needs.extend(all.needs);
     if all.verdict == Verdict::Deny {
         let moves = cut::least(&mut space);
-        return steps::complete(space, &moves, aside, Outcome::Unsound(all.findings));
-    }
-    let mut exhausted = false;
-    for mode in [Mode::Eager, Mode::Exhaustive] {
-        match search::order(&mut space, mode) {
-            Found::Order(moves) => return steps::complete(space, &moves, aside, Outcome::Safe),
-            Found::Nothing { exhausted: all } => exhausted = all,
-        }
+        return steps::complete(space, &moves, aside, Outcome::Unsound(all.findings), false);
     }
     let bridges = bridge::places(&space);
     let detours = bridge::detours(&space, &bridges, &standing);
-    for places in [Some(bridges), detours].into_iter().flatten() {
-        let mut wider = space.with(places);
-        for mode in [Mode::Eager, Mode::Exhaustive] {
-            if let Found::Order(moves) = search::order(&mut wider, mode) {
-                return steps::complete(wider, &moves, aside, Outcome::Safe);
+    let wider: Vec<Space<'_>> =
+        [Some(bridges), detours].into_iter().flatten().map(|places| space.with(places)).collect();
+    let mut search = Searches { spaces: std::iter::once(space).chain(wider).collect(), exhausted: false };
+    // The likely ways first: to go through everything takes long where many objects differ.
+    let moves = search
+        .through(0, Mode::Eager, Limit::LONG)
+        .or_else(|| search.through(0, Mode::Exhaustive, Limit::SHORT))
+        .or_else(|| search.through_wider(Mode::Eager))
+        .or_else(|| search.through(0, Mode::Exhaustive, Limit::LONG))
+        .or_else(|| search.through_wider(Mode::Exhaustive));
+    let Searches { mut spaces, exhausted } = search;
+    if let Some((index, moves)) = moves {
+        return steps::complete(spaces.swap_remove(index), &moves, aside, Outcome::Safe, exhausted);
+    }
+    let mut space = spaces.swap_remove(0);
+    let moves = cut::least(&mut space);
+    steps::complete(space, &moves, aside, Outcome::Cuts, exhausted)
+}
+
+/// The searches for one plan: among the wanted versions alone, and with more and more versions in between.
+struct Searches<'s> {
+    spaces: Vec<Space<'s>>,
+    /// Whether every order of the wanted versions alone has been tried.
+    exhausted: bool,
+}
+
+impl Searches<'_> {
+    fn through(&mut self, index: usize, mode: Mode, limit: Limit) -> Option<(usize, Vec<Move>)> {
+        let (judged, needs) = (self.spaces[index].judged, std::mem::take(&mut self.spaces[index].needs));
+        let found = search::order(&mut self.spaces[index], mode, limit);
+        // What one search has asked, all of them rest on.
+        let asked = std::mem::replace(&mut self.spaces[index].needs, needs);
+        let more = self.spaces[index].judged - judged;
+        for (other, space) in self.spaces.iter_mut().enumerate() {
+            space.needs.extend(asked.iter().cloned());
+            space.judged += if other == index { 0 } else { more };
+        }
+        match found {
+            Found::Order(moves) => Some((index, moves)),
+            Found::Nothing { exhausted } => {
+                self.exhausted |= exhausted && index == 0;
+                None
             }
         }
-        space.absorb(wider);
     }
-    let moves = cut::least(&mut space);
-    steps::complete(space, &moves, aside, Outcome::Cuts { exhausted })
+
+    fn through_wider(&mut self, mode: Mode) -> Option<(usize, Vec<Move>)> {
+        (1..self.spaces.len()).find_map(|index| self.through(index, mode, Limit::LONG))
+    }
 }
 
 /// The kinds whose objects have a place in the order.

@@ -60,6 +60,19 @@ fn a_safe_order_is_told_step_by_step() {
 }
 
 #[test]
+fn the_documentation_shows_what_is_printed() {
+    let printed = run(&["--from", SHARED, "--to", CUSTOM], "").output;
+    let documentation = fs::read_to_string("docs/plan.md").expect("docs/plan.md");
+    let shown = documentation.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    for line in shown.lines().filter(|line| *line != "…") {
+        assert!(
+            printed.lines().any(|other| other == line),
+            "docs/plan.md shows what is not printed: {line}\n{printed}"
+        );
+    }
+}
+
+#[test]
 fn the_way_back_is_found_as_well() {
     let planned = run(&["--from", CUSTOM, "--to", SHARED], "");
     assert_eq!((planned.code, planned.errors.as_str()), (0, ""));

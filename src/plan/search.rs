@@ -7,8 +7,16 @@ use super::place::Action;
 use super::space::{Move, Space, State};
 use crate::object::Kind;
 
-/// How many writes one search may judge: all orders of eight objects that depend on one another, and a fraction of a second.
-const JUDGEMENTS: usize = 2_000;
+/// How many writes one search may judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limit(usize);
+
+impl Limit {
+    /// All orders of seven objects that depend on one another.
+    pub(super) const SHORT: Self = Self(500);
+    /// All orders of nine, and less than a second.
+    pub(super) const LONG: Self = Self(2_500);
+}
 
 /// How the search goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +44,8 @@ pub(super) enum Found {
 type Rank = Reverse<(usize, Reverse<usize>, usize)>;
 
 /// Finds an order in which every write is admitted.
-pub(super) fn order(space: &mut Space<'_>, mode: Mode) -> Found {
-    let limit = space.judged + JUDGEMENTS;
+pub(super) fn order(space: &mut Space<'_>, mode: Mode, limit: Limit) -> Found {
+    let limit = space.judged + limit.0;
     let start = State::new();
     let mut came_from: BTreeMap<State, (State, Move)> = BTreeMap::new();
     let mut seen: BTreeSet<State> = BTreeSet::new();

@@ -94,12 +94,6 @@ impl<'s> Space<'s> {
         wider
     }
 
-    /// Takes over what another search has asked.
-    pub(super) fn absorb(&mut self, other: Self) {
-        self.needs = other.needs;
-        self.judged = other.judged;
-    }
-
     /// Everything at once, from the cluster as it is to the wanted one.
     pub(super) fn whole_change(&self) -> Vec<Change> {
         let object = |version: Option<&super::Version>| version.map(|version| version.object.clone());

@@ -5,7 +5,13 @@ use super::space::{Move, Space, State};
 use super::{Aside, Outcome, Plan, Step, Wave, route, wave};
 
 /// Tells what each write changes and what the walk says after it.
-pub(super) fn complete(mut space: Space<'_>, moves: &[Move], aside: Vec<Aside>, outcome: Outcome) -> Plan {
+pub(super) fn complete(
+    mut space: Space<'_>,
+    moves: &[Move],
+    aside: Vec<Aside>,
+    outcome: Outcome,
+    exhausted: bool,
+) -> Plan {
     let is_safe = matches!(outcome, Outcome::Safe);
     let grouped = if is_safe { wave::waves(&mut space, moves) } else { moves.iter().map(|step| vec![*step]).collect() };
     let settings = space.settings;
@@ -29,6 +35,7 @@ pub(super) fn complete(mut space: Space<'_>, moves: &[Move], aside: Vec<Aside>, 
     }
     Plan {
         outcome,
+        exhausted,
         waves,
         aside,
         start,

@@ -12,8 +12,8 @@ use crate::report::json::{self, object};
 pub fn render(plan: &Plan) -> Value {
     let (outcome, findings): (_, &[Finding]) = match &plan.outcome {
         Outcome::Safe => ("safe", &[]),
-        Outcome::Cuts { exhausted: true } => ("no-safe-order", &[]),
-        Outcome::Cuts { exhausted: false } => ("no-safe-order-found", &[]),
+        Outcome::Cuts if plan.exhausted => ("no-safe-order", &[]),
+        Outcome::Cuts => ("no-safe-order-found", &[]),
         Outcome::Unsound(findings) => ("unsound", findings),
     };
     json!({

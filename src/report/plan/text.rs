@@ -55,19 +55,21 @@ fn headline(plan: &Plan) -> String {
         Outcome::Safe if writes == 0 => "Nothing that a request depends on differs.\n".to_owned(),
         Outcome::Safe => {
             let bridges = plan.steps().filter(|step| step.bridge.is_some()).count();
-            let bridged = match bridges {
-                0 => String::new(),
-                _ => format!(
-                    "\nThe wanted versions alone have no safe order; with {} in between they have: expand, switch, contract.",
-                    counted(bridges, "version")
-                ),
+            let bridged = if bridges == 0 {
+                String::new()
+            } else {
+                let alone = if plan.exhausted { "have no safe order" } else { "showed no safe order" };
+                let between = counted(bridges, "version");
+                format!(
+                    "\nThe wanted versions alone {alone}; with {between} in between there is one: expand, switch, contract."
+                )
             };
             format!(
                 "Safe: {numbers}. The webhook admits each, and every request that works today works after each.{bridged}\n"
             )
         }
-        Outcome::Cuts { exhausted } => {
-            let looked = if *exhausted { "No order of these writes is safe" } else { "No safe order was found" };
+        Outcome::Cuts => {
+            let looked = if plan.exhausted { "No order of these writes is safe" } else { "No safe order was found" };
             format!(
                 "{looked}, nor one with any of the versions in between that were tried.\n\
                  Of the orders looked at, this one cuts the fewest requests for the fewest steps: {numbers}.\n"
