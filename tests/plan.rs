@@ -60,7 +60,7 @@ fn planned(before: &Cluster, after: &Cluster) -> Plan {
 /// Fewer cases than usual: each is a search. `PROPTEST_CASES` asks for more.
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
-    ProptestConfig { cases: usual.cases / 4, failure_persistence: None, ..usual }
+    ProptestConfig { cases: usual.cases / 8, failure_persistence: None, ..usual }
 }
 
 proptest! {
