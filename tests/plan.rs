@@ -126,7 +126,9 @@ proptest! {
         prop_assert_eq!(denied == 0, plan.steps().all(plumbline::plan::Step::is_admitted));
         match &plan.outcome {
             Outcome::Safe => prop_assert_eq!(denied, 0),
-            Outcome::Cuts => prop_assert!(denied > 0, "all was admitted"),
+            Outcome::Cuts => {
+                prop_assert!(denied > 0 || plan.waves.iter().any(|wave| !wave.cut.is_empty()), "nothing is cut");
+            }
             Outcome::Unsound(findings) => prop_assert!(!findings.is_empty()),
         }
         for (key, manifest) in &after.objects {

@@ -158,6 +158,20 @@ fn argocd_gets_waves_and_no_object_twice_in_a_commit() {
 }
 
 #[test]
+fn a_new_namespace_comes_before_everything() {
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: fresh}\n";
+    let arguments = ["--from", SHARED, "--to", CUSTOM, "-"];
+    let told = run(&arguments, namespace).output;
+    assert!(told.find("Namespace fresh") < told.find("Wave 1"), "{told}");
+    let script = run(&[&arguments[..], &["-o", "script"]].concat(), namespace).output;
+    assert!(script.find("name: fresh") < script.find("say 'Wave 1"), "{script}");
+    let argocd = run(&[&arguments[..], &["-o", "argocd"]].concat(), namespace).output;
+    assert!(argocd.contains("# commit-1/namespace-fresh.yaml") && argocd.contains("sync-wave: \"0\""), "{argocd}");
+    let flux = run(&[&arguments[..], &["-o", "flux"]].concat(), namespace).output;
+    assert!(flux.contains("# commit-1/wave-1/namespace-fresh.yaml"), "{flux}");
+}
+
+#[test]
 fn flux_gets_kustomizations_that_wait_for_one_another() {
     let folder = tempfile::tempdir().expect("a folder");
     let files = written(&["--from", SHARED, "--to", CUSTOM, "-o", "flux"], folder.path());

@@ -9,7 +9,7 @@ pub(super) fn complete(
     mut space: Space<'_>,
     moves: &[Move],
     aside: Vec<Aside>,
-    outcome: Outcome,
+    mut outcome: Outcome,
     exhausted: bool,
 ) -> Plan {
     let is_safe = matches!(outcome, Outcome::Safe);
@@ -30,7 +30,11 @@ pub(super) fn complete(
         let changed = routes.iter().filter(|route| !known.contains(route)).cloned().collect();
         known = routes;
         whole = whole.filter(|subject| route::is_whole(space.cluster(&state), settings, subject));
-        let cut = if is_safe { Vec::new() } else { space.since_start(&state).findings };
+        let cut = space.since_start(&state).findings;
+        // A request that could not be followed for a while, and then broke, was cut by no single write.
+        if is_safe && !cut.is_empty() {
+            outcome = Outcome::Cuts;
+        }
         waves.push(Wave { steps, cut, routes: changed });
     }
     Plan {

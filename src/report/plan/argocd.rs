@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::files::File;
-use super::stages::{Stage, file_name, stages};
+use super::stages::{Stage, file_name, first, stages};
 use super::{removal, yaml};
 use crate::plan::Plan;
 
@@ -15,6 +15,10 @@ const WAVE: &str = "argocd.argoproj.io/sync-wave";
 pub fn files(plan: &Plan) -> Vec<File> {
     let (stages, deleted) = stages(plan);
     let mut files = vec![File { path: "README.md".to_owned(), text: readme(&stages, &removal(&deleted)) }];
+    files.extend(first(plan).map(|(key, manifest)| File {
+        path: format!("commit-1/{}", file_name(key)),
+        text: yaml::render(&in_wave(manifest, 0)),
+    }));
     for (index, stage) in stages.iter().enumerate() {
         for (wave, writes) in &stage.waves {
             files.extend(writes.iter().map(|write| File {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::files::File;
-use super::stages::{Stage, file_name, stages};
+use super::stages::{Stage, file_name, first, stages};
 use super::{removal, yaml};
 use crate::plan::Plan;
 
@@ -18,6 +18,12 @@ pub fn files(plan: &Plan) -> Vec<File> {
         let mut before: Option<usize> = None;
         for (wave, writes) in &stage.waves {
             let path = format!("{folder}/wave-{wave}");
+            if index == 0 && before.is_none() {
+                files.extend(first(plan).map(|(key, manifest)| File {
+                    path: format!("{path}/{}", file_name(key)),
+                    text: yaml::render(manifest),
+                }));
+            }
             files.extend(writes.iter().map(|write| File {
                 path: format!("{path}/{}", file_name(&write.step.key)),
                 text: yaml::render(write.manifest),

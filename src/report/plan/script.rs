@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::settle::{Settling, settling};
+use super::stages::first;
 use super::yaml;
 use crate::object::{Kind, ObjectKey};
-use crate::plan::{AsideReason, Plan, Step};
+use crate::plan::{Plan, Step};
 use crate::report::words::counted;
 
 /// What the steps use.
@@ -58,10 +59,9 @@ pub fn render(plan: &Plan) -> String {
          # If it stops, mend what it says, and plan anew from where the cluster is.\n"
     );
     text.push_str(HEAD);
-    for aside in plan.aside.iter().filter(|aside| aside.why == AsideReason::First) {
-        if let Some(manifest) = &aside.after {
-            text.push_str(&heredoc("\"$kubectl\" apply -f -", &yaml::render(manifest)));
-        }
+    for (key, manifest) in first(plan) {
+        write!(text, "\n# {key}, for what is in it\n").ok();
+        text.push_str(&heredoc("\"$kubectl\" apply -f -", &yaml::render(manifest)));
     }
     for (index, wave) in plan.waves.iter().enumerate() {
         write!(text, "\nsay 'Wave {} of {}'\n", index + 1, plan.waves.len()).ok();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::object::ObjectKey;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, AsideReason, Plan, Step};
 
 /// What one commit applies.
 #[derive(Debug, Default)]
@@ -45,6 +45,12 @@ pub(super) fn stages(plan: &Plan) -> (Vec<Stage<'_>>, Vec<&ObjectKey>) {
     }
     stages.retain(|stage| !stage.waves.is_empty());
     (stages, deleted)
+}
+
+/// What has to be there before the first write: namespaces.
+pub(super) fn first(plan: &Plan) -> impl Iterator<Item = (&ObjectKey, &Value)> {
+    let first = plan.aside.iter().filter(|aside| aside.why == AsideReason::First);
+    first.filter_map(|aside| Some((&aside.key, aside.after.as_ref()?)))
 }
 
 /// A name for the file of a write.

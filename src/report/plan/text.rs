@@ -68,6 +68,11 @@ fn headline(plan: &Plan) -> String {
                 "Safe: {numbers}. The webhook admits each, and every request that works today works after each.{bridged}\n"
             )
         }
+        Outcome::Cuts if writes == 0 => {
+            "No order of these writes comes to what is wanted: the Knative operator undoes some of them. Change the KnativeServing\n\
+             that it derives those objects from, and not the objects.\n"
+                .to_owned()
+        }
         Outcome::Cuts => {
             let looked = if plan.exhausted { "No order of these writes is safe" } else { "No safe order was found" };
             format!(
