@@ -43,3 +43,54 @@ impl Snapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Labels;
+    use crate::view::PodQuery;
+
+    fn deployment(version: &str) -> (ObjectKey, Object) {
+        let labels = json!({"app": "gateway", "version": version});
+        let manifest = json!({
+            "metadata": {"namespace": "a", "name": "gateway"},
+            "spec": {"selector": {"matchLabels": {"app": "gateway"}}, "template": {"metadata": {"labels": labels}}},
+        });
+        Object::from_value(Kind::Deployment, manifest).unwrap()
+    }
+
+    fn versions(snapshot: &Snapshot) -> Vec<Arc<str>> {
+        let selector = Labels::from([("app".into(), "gateway".into())]);
+        let pods = View::of(snapshot).pods("a", &selector).present().unwrap();
+        pods.iter().map(|pods| pods.labels["version"].clone()).collect()
+    }
+
+    #[test]
+    fn new_pods_take_the_place_of_those_among_the_objects() {
+        let mut snapshot = Snapshot::default();
+        let (key, old) = deployment("1");
+        let pod = json!({"metadata": {"namespace": "a", "name": "x", "labels": {"app": "gateway", "version": "1"}}});
+        let (pod_key, pod) = Object::from_value(Kind::Pod, pod).unwrap();
+        snapshot.insert(key.clone(), old);
+        snapshot.insert(pod_key, pod);
+        assert_eq!(versions(&snapshot), ["1".into()]);
+        let next = snapshot.rolled_out([(&key, &Some(deployment("2").1))]);
+        assert_eq!((versions(&next), versions(&snapshot)), (vec!["2".into()], vec!["1".into()]));
+    }
+
+    #[test]
+    fn new_pods_take_the_place_of_those_that_were_answered() {
+        let mut snapshot = Snapshot::with_pod_answers();
+        let (key, old) = deployment("1");
+        let Object::Workload(workload) = &old else { panic!("a workload") };
+        let query = PodQuery { namespace: "a".into(), selector: Labels::from([("app".into(), "gateway".into())]) };
+        snapshot.answer_pods(query, Lookup::Present(vec![workload.template.clone()]));
+        snapshot.insert(key.clone(), old);
+        let next = snapshot.rolled_out([(&key, &Some(deployment("2").1))]);
+        assert_eq!((versions(&next), versions(&snapshot)), (vec!["2".into()], vec!["1".into()]));
+    }
+}

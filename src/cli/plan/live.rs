@@ -31,6 +31,8 @@ pub(super) fn objects(
                     found.insert(key, object);
                 }
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
+                // What is neither wanted nor to go is looked at for a detour alone.
+                Err(_) if to.object(&key).is_none() && !deletions.contains(&key) => {}
                 Err(error) => return Err(error).with_context(|| format!("{key} cannot be read from the cluster")),
             }
         }
