@@ -107,7 +107,7 @@ impl Cluster {
     }
 
     /// A public site of some team: HTTPS, and plain requests redirected to it.
-    fn gateway(self, index: usize) -> Value {
+    pub(crate) fn gateway(self, index: usize) -> Value {
         let pods = match self.variant {
             Variant::GatewaysElsewhere if index % 2 == 1 => json!({"app": format!("gateway-{index}")}),
             _ => json!({"istio": GATEWAY_PODS}),

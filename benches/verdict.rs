@@ -5,6 +5,7 @@
 
 mod changes;
 mod cluster;
+mod plans;
 mod table;
 
 use std::error::Error;
@@ -40,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut rows = time_verdicts()?;
     rows.extend(time_after_gateway_writes()?);
+    rows.push(plans::time(plain(100, 100, 100))?);
     rows.extend(weigh_snapshots()?);
     table::print(&rows);
     table::write("verdict", &rows)?;

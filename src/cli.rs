@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod explain;
+mod plan;
 mod serve;
 mod source;
 mod trace;
@@ -51,6 +52,10 @@ enum Command {
     Check(check::Check),
     /// Walk the requests of an InferenceService hop by hop, with the field that decided each.
     Trace(trace::Trace),
+    /// Find the order of single writes in which a change of several objects cuts no request.
+    ///
+    /// Exit code 0: a safe order. 1: none was found. 2: the arguments or the input could not be used.
+    Plan(plan::Plan),
     /// Explain a code: what breaks, why, and how to mend it.
     Explain(explain::Explain),
     /// Print the settings in force, as a settings file.
@@ -73,6 +78,9 @@ impl Cli {
             }
             Command::Trace(trace) => {
                 settings(ServeOptions::default()).map_err(Into::into).and_then(|settings| trace.run(&settings))
+            }
+            Command::Plan(plan) => {
+                settings(ServeOptions::default()).map_err(Into::into).and_then(|settings| plan.run(&settings))
             }
             Command::Explain(explain) => explain.run(),
             Command::Config(config) => {

@@ -14,6 +14,7 @@
 //! * **view**, **population**, **cohort**: a cluster with a change laid over it, and whom it concerns.
 //! * **`data_plane`**, **walk**: where one request goes, hop by hop.
 //! * **operator**: what the Knative operator would make of a KnativeServing.
+//! * **plan**: the order of single writes in which a change of several objects cuts no request.
 //! * **engine**, **rules**, **finding**, **quote**: what a change breaks, and how to say it.
 //! * **exception**, **rehearsal**: what an object declares to be let through all the same; writes one after the other.
 //! * **gather**, **cluster**, **manifests**: where objects come from.
@@ -35,6 +36,7 @@ pub mod metrics;
 pub mod model;
 pub mod object;
 pub mod operator;
+pub mod plan;
 pub mod population;
 pub mod quote;
 pub mod rehearsal;

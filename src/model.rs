@@ -144,9 +144,14 @@ impl Object {
     #[must_use]
     pub fn created(mut self, created: Option<i64>) -> Self {
         match &mut self {
+            Self::ConfigMap(object) => Arc::make_mut(object).meta.created = created,
+            Self::KnativeServing(object) => Arc::make_mut(object).meta.created = created,
             Self::IstioGateway(object) => Arc::make_mut(object).meta.created = created,
+            Self::GatewayApiGateway(meta) | Self::Namespace(meta) => Arc::make_mut(meta).created = created,
             Self::Service(object) => Arc::make_mut(object).meta.created = created,
-            _ => {}
+            Self::Pod(object) => Arc::make_mut(object).meta.created = created,
+            Self::Workload(object) => Arc::make_mut(object).meta.created = created,
+            Self::InferenceService(object) => Arc::make_mut(object).meta.created = created,
         }
         self
     }

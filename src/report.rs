@@ -4,6 +4,7 @@ pub mod denial;
 pub mod exception;
 pub mod explain;
 pub mod json;
+pub mod plan;
 pub mod snippet;
 pub mod trace;
 mod words;

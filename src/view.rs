@@ -7,6 +7,7 @@
 mod gateways;
 mod listeners;
 mod redirects;
+mod rollout;
 mod snapshot;
 
 use std::cell::RefCell;

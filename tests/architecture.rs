@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules between an object's bytes and a verdict.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "cohort",
     "data_plane",
     "engine",
@@ -15,6 +15,7 @@ const PURE: [&str; 14] = [
     "model",
     "object",
     "operator",
+    "plan",
     "population",
     "quote",
     "rehearsal",

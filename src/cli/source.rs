@@ -93,12 +93,13 @@ pub(super) async fn open(cluster: &ClusterArgs, settings: &Settings) -> anyhow::
 }
 
 /// Asks the API server once who it is: a person is told at once where a server would wait for it to come up.
-async fn reach(cluster: &ClusterArgs) -> anyhow::Result<()> {
+pub(super) async fn reach(cluster: &ClusterArgs) -> anyhow::Result<Connection> {
     let connection = Connection::open(&cluster.options()).await?;
     let origin = &connection.origin;
     let asked = tokio::time::timeout(CONNECT_PATIENCE, connection.client.apiserver_version()).await;
     let asked = asked.with_context(|| format!("{origin}: the API server does not answer"))?;
-    asked.map(drop).with_context(|| format!("{origin}: the API server cannot be asked"))
+    asked.with_context(|| format!("{origin}: the API server cannot be asked"))?;
+    Ok(connection)
 }
 
 /// Connects to the live cluster and starts to watch it; the settings know its domain then.

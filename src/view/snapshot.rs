@@ -27,7 +27,7 @@ pub struct Snapshot {
     services_by_label: PairIndex,
     load_balancers: BTreeSet<ObjectKey>,
     population: Population,
-    pods: PodStore,
+    pub(super) pods: PodStore,
     unread: BTreeMap<(Kind, Arc<str>), Arc<str>>,
     unread_objects: BTreeMap<ObjectKey, Arc<str>>,
     edition: u64,

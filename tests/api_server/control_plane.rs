@@ -7,7 +7,7 @@ mod upstream;
 mod users;
 mod webhook;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 pub(crate) use assets::Upstream;
@@ -73,6 +73,11 @@ impl ControlPlane {
     /// The kubeconfig file of a user.
     pub(crate) fn kubeconfig(&self, user: User) -> &Path {
         self.kubeconfigs.of(user)
+    }
+
+    /// The path of `kubectl` or `helm`, for what runs them itself.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.assets.program(name)
     }
 
     /// Where the upstream modules with the stock configuration are.
