@@ -18,6 +18,7 @@ use tokio::time;
 use crate::metrics::Metrics;
 use crate::telemetry::Throttle;
 use deadline::Deadline;
+pub(crate) use deadline::go_duration;
 use verdict_line::VerdictLine;
 
 pub use answer::{Answer, Cause, Fault, Summary};

@@ -11,6 +11,7 @@ pub mod domain;
 mod event;
 mod flights;
 mod health;
+mod permission;
 mod pods;
 mod read;
 mod reading;
@@ -31,11 +32,12 @@ use kube::Client;
 use tokio::sync::watch as channel;
 use tokio::task::JoinSet;
 
-pub use access::{ACCESS, Access, Reach};
+pub use access::{ACCESS, Access, DECLARING_ACCESS, Reach, VirtualAccess};
 pub use connection::{Connection, ConnectionError, ConnectionOptions};
 pub use health::WatchStatus;
 pub use request::ReadCounts;
 
+use crate::exception::{Permission, Question};
 use crate::gather::{Described, Freshness, ReadError, Source};
 use crate::model::config_map::{CONFIG_DOMAIN, CONFIG_ISTIO, CONFIG_NETWORK, INFERENCE_SERVICE_CONFIG};
 use crate::object::Kind;
@@ -222,6 +224,10 @@ impl Source for Cluster {
             })
         });
         try_join_all(reads).map(|outcome| outcome.map(drop)).boxed()
+    }
+
+    fn may_declare<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Permission> {
+        permission::ask(&self.reader.requests, question).boxed()
     }
 }
 

@@ -140,8 +140,14 @@ pub fn judge(snapshot: &Snapshot, change: &Change, settings: &JudgeSettings) -> 
 /// Judges changes that are made all at once: a set of manifests laid over a cluster.
 #[must_use]
 pub fn judge_set(snapshot: &Snapshot, changes: &[Change], settings: &JudgeSettings) -> Judgement {
+    judge_on(&View::of(snapshot), changes, settings)
+}
+
+/// The same for a cluster to which other changes have been made already.
+#[must_use]
+pub fn judge_on(cluster: &View<'_>, changes: &[Change], settings: &JudgeSettings) -> Judgement {
     let deciding: Vec<&Change> = changes.iter().filter(|change| can_decide(change)).collect();
-    let mut before = View::of(snapshot);
+    let mut before = cluster.fork();
     for change in &deciding {
         before = before.with(change.key.clone(), change.before.clone());
     }
@@ -163,7 +169,7 @@ pub fn judge_set(snapshot: &Snapshot, changes: &[Change], settings: &JudgeSettin
     }
     let mut delta = delta::Delta::new(&before, &after, &facts, settings);
     if delta.is_ambiguous() {
-        return judge_each_meaning(snapshot, changes, settings);
+        return judge_each_meaning(cluster, changes, settings);
     }
     delta.compare_configurations();
     delta.compare_requests();
@@ -198,11 +204,11 @@ pub fn projected(before: &View<'_>, change: &Change) -> Vec<(ObjectKey, Option<O
 
 /// Judges under each release of Knative whose meaning of the configuration differs: refused is what every one of them
 /// would break.
-fn judge_each_meaning(snapshot: &Snapshot, changes: &[Change], settings: &JudgeSettings) -> Judgement {
+fn judge_each_meaning(cluster: &View<'_>, changes: &[Change], settings: &JudgeSettings) -> Judgement {
     let under = |release: Release| {
         let mut assumed = settings.clone();
         assumed.facts.versions.knative = Some(release);
-        judge_set(snapshot, changes, &assumed)
+        judge_on(cluster, changes, &assumed)
     };
     let (older, mut newer) = (under(EMPTY_LIST_MEANS_DEFAULTS), under(EMPTY_LIST_MEANS_NONE));
     newer.needs.extend(older.needs);
@@ -228,7 +234,16 @@ const EMPTY_LIST_MEANS_NONE: Release = Release::new(1, 22);
 /// Whether a change can decide anything: one that leaves what is read of the object as it was cannot, nor can one of a kind
 /// or name that no walk reads.
 fn can_decide(change: &Change) -> bool {
-    if change.before == change.after || change.actor == Actor::Collector {
+    let is_alike = match (&change.before, &change.after) {
+        (Some(before), Some(after)) => before.decides_as(after),
+        (before, after) => before == after,
+    };
+    !is_alike && is_judged(change)
+}
+
+/// Whether a write of this object, by whoever writes it, can decide anything at all.
+pub(crate) fn is_judged(change: &Change) -> bool {
+    if change.actor == Actor::Collector {
         return false;
     }
     match change.key.kind {

@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use futures::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 use tokio::time::{Instant, timeout_at};
 
 pub use fixed::Fixed;
 
+use crate::exception::{Permission, Question};
 use crate::model::Object;
 use crate::object::{Kind, ObjectKey};
 use crate::view::{Need, Snapshot};
@@ -37,6 +39,11 @@ pub trait Source: Send + Sync {
     /// What has not been read yet since the start: until then there is no verdict.
     fn unready(&self) -> Option<String> {
         None
+    }
+
+    /// Asks whether somebody may declare a transition. Where there is no API server to ask, anybody may.
+    fn may_declare<'a>(&'a self, _question: &'a Question) -> BoxFuture<'a, Permission> {
+        ready(Permission::Granted).boxed()
     }
 
     /// Takes over what an admitted change writes, where nobody else will tell: a directory that stands in for a cluster. A

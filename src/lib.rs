@@ -15,6 +15,7 @@
 //! * **`data_plane`**, **walk**: where one request goes, hop by hop.
 //! * **operator**: what the Knative operator would make of a KnativeServing.
 //! * **engine**, **rules**, **finding**, **quote**: what a change breaks, and how to say it.
+//! * **exception**, **rehearsal**: what an object declares to be let through all the same; writes one after the other.
 //! * **gather**, **cluster**, **manifests**: where objects come from.
 //! * **webhook**, **admission**, **server**, **certs**: from a TLS connection to an answer.
 //! * **report**, **cli**, **settings**, **telemetry**, **metrics**: for people and their tools.
@@ -26,6 +27,7 @@ pub mod cluster;
 pub mod cohort;
 pub mod data_plane;
 pub mod engine;
+pub mod exception;
 pub mod finding;
 pub mod gather;
 pub mod manifests;
@@ -35,6 +37,7 @@ pub mod object;
 pub mod operator;
 pub mod population;
 pub mod quote;
+pub mod rehearsal;
 pub mod report;
 pub mod rules;
 pub mod server;

@@ -38,6 +38,8 @@ pub struct ManifestObject {
     pub file: Arc<str>,
     /// Found while its file is read, when that costs nothing.
     line: u32,
+    /// How many objects were read before it.
+    position: usize,
     /// The whole file.
     pub text: Arc<str>,
     /// Its content; all spans refer to `text`.
@@ -92,6 +94,15 @@ impl Manifests {
     /// The objects, in the order of their keys.
     pub fn objects(&self) -> impl Iterator<Item = &ManifestObject> {
         self.objects.values()
+    }
+
+    /// The objects, in the order in which `kubectl apply` would send them: that of the paths, of the names in a folder, and of
+    /// the documents in a file.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<&ManifestObject> {
+        let mut objects: Vec<&ManifestObject> = self.objects.values().collect();
+        objects.sort_by_key(|object| object.position);
+        objects
     }
 
     /// The object of this name.

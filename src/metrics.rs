@@ -24,6 +24,7 @@ const REVIEW_SECONDS: [f64; 15] =
 pub struct Metrics {
     registry: Registry,
     reviews: Family<ReviewLabels, Counter>,
+    exceptions: Family<ExceptionLabels, Counter>,
     review_duration: Histogram,
     faults: Family<FaultLabel, Counter>,
     refusals: Family<ReasonLabel, Counter>,
@@ -66,6 +67,12 @@ impl EncodeLabelValue for KindLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ExceptionLabels {
+    exception: &'static str,
+    dry_run: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FaultLabel {
     fault: &'static str,
 }
@@ -93,6 +100,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("plumbline"),
             reviews: Family::default(),
+            exceptions: Family::default(),
             review_duration: Histogram::new(REVIEW_SECONDS),
             faults: Family::default(),
             refusals: Family::default(),
@@ -111,6 +119,11 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("reviews", "Admission reviews answered with a verdict", self.reviews.clone());
+        registry.register(
+            "exceptions",
+            "Reviews of writes that break requests and were admitted by a declared transition or a suppression",
+            self.exceptions.clone(),
+        );
         registry.register_with_unit(
             "review_duration",
             "Time from the head of a review's request to its end",
@@ -148,6 +161,11 @@ impl Metrics {
     /// Counts a verdict.
     pub fn verdict(&self, labels: &ReviewLabels) {
         self.reviews.get_or_create(labels).inc();
+    }
+
+    /// Counts a write that an exception let through: `transition` or `suppression`.
+    pub fn excepted(&self, exception: &'static str, dry_run: bool) {
+        self.exceptions.get_or_create(&ExceptionLabels { exception, dry_run }).inc();
     }
 
     /// Adds the time that a review took, with or without a verdict.

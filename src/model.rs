@@ -72,6 +72,13 @@ impl PartialEq for Meta {
 
 impl Eq for Meta {}
 
+impl Meta {
+    /// The annotations by which people talk to plumbline.
+    fn declarations(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.annotations.iter().filter(|(key, _)| key.starts_with(ANNOTATION_PREFIX))
+    }
+}
+
 /// An object, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
@@ -142,6 +149,30 @@ impl Object {
             _ => {}
         }
         self
+    }
+
+    /// Whether this and another version of the object decide alike. What is declared on them for plumbline decides nothing.
+    #[must_use]
+    pub fn decides_as(&self, other: &Self) -> bool {
+        let declares_alike = self.meta().declarations().eq(other.meta().declarations());
+        self == other || !declares_alike && self.undeclared() == other.undeclared()
+    }
+
+    /// The object without what is declared on it for plumbline.
+    fn undeclared(&self) -> Self {
+        let mut object = self.clone();
+        let meta = match &mut object {
+            Self::ConfigMap(object) => &mut Arc::make_mut(object).meta,
+            Self::KnativeServing(object) => &mut Arc::make_mut(object).meta,
+            Self::IstioGateway(object) => &mut Arc::make_mut(object).meta,
+            Self::GatewayApiGateway(meta) | Self::Namespace(meta) => Arc::make_mut(meta),
+            Self::Service(object) => &mut Arc::make_mut(object).meta,
+            Self::Pod(object) => &mut Arc::make_mut(object).meta,
+            Self::Workload(object) => &mut Arc::make_mut(object).meta,
+            Self::InferenceService(object) => &mut Arc::make_mut(object).meta,
+        };
+        meta.annotations.retain(|key, _| !key.starts_with(ANNOTATION_PREFIX));
+        object
     }
 
     /// The metadata.

@@ -1,6 +1,7 @@
 //! What people and their tools read: one renderer a file.
 
 pub mod denial;
+pub mod exception;
 pub mod explain;
 pub mod json;
 pub mod snippet;

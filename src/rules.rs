@@ -11,6 +11,7 @@ mod declare;
 mod derived;
 mod destination;
 mod edit;
+mod exception;
 mod explain;
 mod external;
 mod gateway;
@@ -28,6 +29,7 @@ mod suggest;
 use std::fmt;
 
 pub use ambiguity::ambiguities;
+pub(crate) use exception::{beyond, futile, mistaken, not_asked, not_permitted, over};
 pub use explain::explain_break;
 pub use ownership::{conditions, consequences, direct_callers, example_edit};
 pub use refusal::{CONTROLLER_ERROR, explain_config_missing, explain_refusal};
@@ -38,6 +40,8 @@ use crate::walk::Hop;
 
 /// The code of what can be neither shown to work nor to break.
 pub const CANNOT_BE_PROVEN: Code = ambiguity::UNPROVEN.code;
+/// The code of what a declared transition lets through.
+pub const TRANSITION_OPEN: Code = exception::OPEN.code;
 
 /// What a code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +114,8 @@ pub enum Family {
     Ownership,
     /// `PL6xx`: what two objects say differently.
     Ambiguity,
+    /// `PL7xx`: what is declared on an object to make an exception.
+    Exception,
 }
 
 impl Family {
@@ -124,6 +130,7 @@ impl Family {
             Self::GatewayApi => "the Gateway API and KServe's standard mode",
             Self::Ownership => "who owns an object, and what a change does not do",
             Self::Ambiguity => "what two objects say differently",
+            Self::Exception => "what is declared on an object to make an exception",
         }
     }
 }
@@ -139,7 +146,8 @@ impl Rule {
             3 => Family::Readiness,
             4 => Family::GatewayApi,
             5 => Family::Ownership,
-            _ => Family::Ambiguity,
+            6 => Family::Ambiguity,
+            _ => Family::Exception,
         }
     }
 }
@@ -207,6 +215,14 @@ pub const RULES: &[Rule] = &[
     ambiguity::TRANSLATION,
     ambiguity::PROTOCOL,
     ambiguity::REDIRECTING_NEIGHBOUR,
+    exception::OPEN,
+    exception::INCOMPLETE,
+    exception::NAME,
+    exception::TIME,
+    exception::OVER,
+    exception::TOO_LONG,
+    exception::NOT_PERMITTED,
+    exception::FUTILE,
 ];
 
 const _: () = {

@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::admission::go_duration;
 use crate::engine::{JudgeSettings, SyntheticPolicy};
+use crate::exception::{Policy, Span};
 use crate::model::names::is_dns_label;
 use crate::model::version::{Release, ReleaseError, Versions};
 use crate::walk::ClusterFacts;
@@ -55,6 +57,19 @@ pub struct JudgeOptions {
     /// Users whose writes of derived objects are reported and never refused.
     #[arg(long, env = "PLUMBLINE_OPERATOR_USERS", value_name = "USERS", value_delimiter = ',', global = true)]
     pub operator_users: Option<Vec<String>>,
+    /// How far ahead a declared transition may end, as in 90m; 0s switches transitions off [default: 1h].
+    #[arg(long, env = "PLUMBLINE_TRANSITION_MAX_DURATION", value_name = "DURATION", global = true)]
+    pub transition_max_duration: Option<String>,
+    /// Declaring a transition needs the right to `declare` `transitions.plumbline.dev` in the object's namespace.
+    #[arg(
+        long,
+        env = "PLUMBLINE_TRANSITION_REQUIRE_RBAC",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        global = true
+    )]
+    pub transition_require_rbac: Option<bool>,
 }
 
 /// `judge.synthetic`, as people write it.
@@ -111,6 +126,8 @@ pub struct ServeOptions {
 pub struct Settings {
     /// Of the judgement.
     pub judge: JudgeSettings,
+    /// What a declared transition may be.
+    pub transition: Policy,
     /// Whether the cluster domain was given, or may be detected.
     pub cluster_domain_given: bool,
     /// Users whose writes of derived objects are never refused.
@@ -173,6 +190,14 @@ pub enum SettingsError {
         /// What was given.
         value: String,
     },
+    /// A length of time that is none.
+    #[error("{setting}: {value:?} is no length of time: write it as 1h, 90m or 1h30m, in whole seconds")]
+    Duration {
+        /// The setting.
+        setting: &'static str,
+        /// What was given.
+        value: String,
+    },
 }
 
 impl Settings {
@@ -194,6 +219,8 @@ impl Settings {
             synthetic,
             scope_gateways_to_namespace,
             operator_users,
+            transition_max_duration,
+            transition_require_rbac,
         } = judge;
         let defaults = ClusterFacts::default();
         let facts = ClusterFacts {
@@ -215,6 +242,10 @@ impl Settings {
                 facts,
                 namespaces: namespaces?,
                 synthetic: synthetic.map_or_else(SyntheticPolicy::default, Into::into),
+            },
+            transition: Policy {
+                longest: span("transition-max-duration", transition_max_duration, Policy::default().longest)?,
+                require_rbac: transition_require_rbac.unwrap_or_default(),
             },
             cluster_domain_given: cluster_domain.is_some(),
             operator_users: operator_users.unwrap_or_else(|| vec![KNATIVE_OPERATOR.to_owned()]),
@@ -247,6 +278,8 @@ impl Settings {
             }),
             scope_gateways_to_namespace: Some(facts.scope_gateways_to_namespace),
             operator_users: Some(self.operator_users.clone()),
+            transition_max_duration: Some(self.transition.longest.to_string()),
+            transition_require_rbac: Some(self.transition.require_rbac),
         };
         let serve = ServeOptions {
             listen: Some(self.serve.listen),
@@ -274,6 +307,8 @@ impl JudgeOptions {
             synthetic: self.synthetic.or(file.synthetic),
             scope_gateways_to_namespace: self.scope_gateways_to_namespace.or(file.scope_gateways_to_namespace),
             operator_users: self.operator_users.or(file.operator_users),
+            transition_max_duration: self.transition_max_duration.or(file.transition_max_duration),
+            transition_require_rbac: self.transition_require_rbac.or(file.transition_require_rbac),
         }
     }
 }
@@ -331,48 +366,19 @@ fn namespace(setting: &'static str, value: Option<String>, default: &str) -> Res
     }
 }
 
+fn span(setting: &'static str, value: Option<String>, default: Span) -> Result<Span, SettingsError> {
+    let Some(value) = value.filter(|text| !text.is_empty()) else { return Ok(default) };
+    let length = go_duration(&value).filter(|length| length.subsec_nanos() == 0);
+    match length.map(|length| i64::try_from(length.as_secs())) {
+        Some(Ok(seconds)) => Ok(Span(seconds)),
+        _ => Err(SettingsError::Duration { setting, value }),
+    }
+}
+
 fn release(setting: &'static str, value: Option<&str>) -> Result<Option<Release>, SettingsError> {
     let parse = |text: &str| text.parse().map_err(|source| SettingsError::Release { setting, source });
     value.filter(|text| !text.is_empty()).map(parse).transpose()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(text: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        file
-    }
-
-    #[test]
-    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let file = write("kserve-namespace = \"kubeflow\"\nlisten = \"127.0.0.1:9443\"\nsynthetic = \"warn\"\n");
-        let flags = JudgeOptions { synthetic: Some(Synthetic::Off), ..JudgeOptions::default() };
-        let settings = Settings::resolve(flags, ServeOptions::default(), Some(file.path())).unwrap();
-        assert_eq!(&*settings.judge.facts.kserve_namespace, "kubeflow");
-        assert_eq!(&*settings.judge.facts.knative_namespace, "knative-serving");
-        assert_eq!(settings.judge.synthetic, SyntheticPolicy::Off);
-        assert_eq!(settings.serve.listen.port(), 9443);
-    }
-
-    #[test]
-    fn what_is_printed_can_be_read_back() {
-        let options = JudgeOptions { knative_version: Some("v1.18.2".to_owned()), ..JudgeOptions::default() };
-        let settings = Settings::resolve(options, ServeOptions::default(), None).unwrap();
-        let file = write(&settings.to_toml());
-        let again = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap();
-        assert_eq!(again, Settings { cluster_domain_given: true, ..settings });
-    }
-
-    #[test]
-    fn a_key_that_is_no_setting_is_an_error_that_names_it() {
-        let file = write("kserve-namespaces = \"kubeflow\"\n");
-        let error = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap_err();
-        assert!(error.to_string().contains("kserve-namespaces"), "{error}");
-        let options = JudgeOptions { kserve_version: Some("newest".to_owned()), ..JudgeOptions::default() };
-        let error = Settings::resolve(options, ServeOptions::default(), None).unwrap_err();
-        assert_eq!(error.to_string(), "kserve-version: \"newest\" is no release: write it as 0.15 or v1.18.2");
-    }
-}
+mod tests;

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::admission::{Answer, Cause, Fault, Judge, Operation, Request, Summary};
+use crate::admission::{Answer, Cause, Fault, Judge, Operation, Request, Summary, Text, UserInfo};
 use crate::engine::{Actor, Change, JudgeSettings, Judgement, Verdict, judge, projected};
+use crate::exception::{Asker, Moment, Permission, Policy, Ruling, Weighed, weigh};
 use crate::finding::Finding;
 use crate::gather::{self, GatherError, Source, settle};
 use crate::model::{Object, config_map};
 use crate::object::{Kind, ObjectKey};
-use crate::report::denial;
+use crate::quote;
+use crate::report::{denial, exception};
 use crate::rules;
 use crate::view::{Need, Snapshot, View};
 
@@ -28,13 +30,14 @@ const COLLECTORS: [&str; 2] = [
 pub struct Webhook<S> {
     source: Arc<S>,
     settings: JudgeSettings,
+    policy: Policy,
     operator_users: Vec<String>,
 }
 
 impl<S: Source> Webhook<S> {
     /// A webhook for the cluster of a source.
-    pub fn new(source: Arc<S>, settings: JudgeSettings, operator_users: Vec<String>) -> Self {
-        Self { source, settings, operator_users }
+    pub fn new(source: Arc<S>, settings: JudgeSettings, policy: Policy, operator_users: Vec<String>) -> Self {
+        Self { source, settings, policy, operator_users }
     }
 
     fn actor(&self, request: &Request<'_>) -> Actor {
@@ -72,7 +75,7 @@ impl<S: Source> Webhook<S> {
 
 impl<S: Source + 'static> Judge for Webhook<S> {
     async fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Answer, Fault> {
-        let started = Instant::now();
+        let (started, now) = (Instant::now(), now());
         let Some(kind) = request.known_kind() else {
             return Err(Fault::BadRequest(format!(
                 "request.kind: plumbline does not judge {}; take its resource out of the rules of the webhook configuration",
@@ -109,7 +112,9 @@ impl<S: Source + 'static> Judge for Webhook<S> {
         );
         let judgement = judged.await.map_err(|error| fault(&error))?;
         let versions = versions(&gather::read(self.source.snapshot()), &judgement);
-        let mut answer = answer(&change.key, &judgement, versions);
+        let asker = || Some(asker(&request.user_info));
+        let ruling = rule(&*self.source, judgement, &change, &self.policy, now, asker, deadline.into()).await;
+        let mut answer = answer(&change.key, &ruling, versions, now);
         answer.audit.insert("milliseconds".to_owned(), format!("{:.2}", started.elapsed().as_secs_f64() * 1000.0));
         if answer.allowed && !request.dry_run {
             let writes = writes(&gather::read(self.source.snapshot()), &change);
@@ -148,7 +153,7 @@ fn remark(finding: &Finding) -> Answer {
     Answer {
         warnings: vec![denial::warning(finding)],
         audit: BTreeMap::from([("verdict".to_owned(), "warn".to_owned()), ("codes".to_owned(), code.clone())]),
-        summary: Summary { verdict: "warn", codes: vec![code], hop: String::new() },
+        summary: Summary { verdict: "warn", codes: vec![code], ..Summary::default() },
         ..Answer::allow()
     }
 }
@@ -179,42 +184,94 @@ fn versions(snapshot: &Snapshot, judgement: &Judgement) -> String {
     seen.collect::<Vec<_>>().join(",")
 }
 
-fn answer(key: &ObjectKey, judgement: &Judgement, versions: String) -> Answer {
-    let codes: Vec<String> = judgement.findings.iter().map(|finding| finding.code.to_string()).collect();
-    let warned = judgement.warnings.iter().map(|warning| warning.code.to_string());
-    let all_codes: Vec<String> = codes.iter().cloned().chain(warned).collect();
-    let mut audit = BTreeMap::from([("verdict".to_owned(), verdict(judgement).to_owned())]);
-    if !all_codes.is_empty() {
-        audit.insert("codes".to_owned(), all_codes.join(","));
+/// What time it is.
+pub(crate) fn now() -> Moment {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Moment(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Applies the exceptions that the object declares, and asks whether its writer may declare them where that decides.
+pub(crate) async fn rule(
+    source: &impl Source,
+    judgement: Judgement,
+    change: &Change,
+    policy: &Policy,
+    now: Moment,
+    asker: impl FnOnce() -> Option<Asker>,
+    deadline: tokio::time::Instant,
+) -> Ruling {
+    match weigh(judgement, change, policy, now) {
+        Weighed::Settled(ruling) => ruling,
+        Weighed::Covered(covered) => {
+            let question = covered.question(asker());
+            let asked = tokio::time::timeout_at(deadline, source.may_declare(&question)).await;
+            let permission = asked.unwrap_or_else(|_| Permission::Unasked("the deadline passed".to_owned()));
+            covered.decide(&question, permission)
+        }
     }
-    if !versions.is_empty() {
-        audit.insert("siblings".to_owned(), versions);
+}
+
+fn asker(user: &UserInfo<'_>) -> Asker {
+    let texts = |texts: &Vec<Text<'_>>| texts.iter().map(ToString::to_string).collect();
+    Asker {
+        user: user.username.to_string(),
+        uid: user.uid.to_string(),
+        groups: texts(&user.groups),
+        extra: user.extra.iter().map(|(key, values)| (key.to_string(), texts(values))).collect(),
     }
-    let hop = judgement.findings.first().and_then(|finding| finding.hop);
+}
+
+fn answer(key: &ObjectKey, ruling: &Ruling, versions: String, now: Moment) -> Answer {
+    let judgement = &ruling.judgement;
+    let codes: Vec<String> = ruling.codes().iter().map(ToString::to_string).collect();
+    let suppressed = suppressed(ruling);
+    let mut audit = BTreeMap::from([("verdict".to_owned(), ruling.verdict().to_owned())]);
+    let mut note = |key: &str, value: String| {
+        if !value.is_empty() {
+            audit.insert(key.to_owned(), value);
+        }
+    };
+    note("codes", codes.join(","));
+    note("siblings", versions);
+    if let Some(transition) = &ruling.transition {
+        note("transition", transition.name.to_string());
+        note("transition-until", transition.until.to_string());
+    }
+    let reasons = suppressed.iter().map(|(code, reason)| format!("{code}: {}", quote::quoted(reason)));
+    note("suppressed", reasons.collect::<Vec<_>>().join(", "));
+    let admitted = ruling.covered.iter().chain(ruling.suppressed.iter().map(|(finding, _)| finding));
+    let worst = judgement.findings.iter().chain(admitted).next();
+    let hop = worst.and_then(|finding| finding.hop);
+    let (message, warnings) = match judgement.verdict {
+        Verdict::Deny => (denial::message_with(key, &judgement.findings, &ruling.remarks), judgement.warnings.clone()),
+        Verdict::Allow => (String::new(), exception::warnings(ruling, now)),
+    };
+    let causes = denial::causes(key, &judgement.findings).into_iter();
+    let causes = causes.map(|cause| Cause { field: cause.field, code: cause.code, message: cause.message });
+    let remarks = ruling.remarks.iter();
+    let remarks = remarks.map(|remark| Cause {
+        field: "metadata.annotations".to_owned(),
+        code: remark.code.to_string(),
+        message: remark.text.clone(),
+    });
     Answer {
         allowed: judgement.verdict == Verdict::Allow,
-        message: match judgement.verdict {
-            Verdict::Deny => denial::message(key, &judgement.findings),
-            Verdict::Allow => String::new(),
-        },
-        causes: denial::causes(key, &judgement.findings)
-            .into_iter()
-            .map(|cause| Cause { field: cause.field, code: cause.code, message: cause.message })
-            .collect(),
-        warnings: judgement.warnings.iter().map(|warning| format!("{}: {}", warning.code, warning.text)).collect(),
+        message,
+        causes: causes.chain(remarks).collect(),
+        warnings: warnings.iter().map(|warning| format!("{}: {}", warning.code, warning.text)).collect(),
         audit,
         summary: Summary {
-            verdict: verdict(judgement),
-            codes: all_codes,
+            verdict: ruling.verdict(),
+            codes,
             hop: hop.map(|hop| hop.to_string()).unwrap_or_default(),
+            transition: ruling.transition.as_ref().map(|transition| transition.name.to_string()).unwrap_or_default(),
+            suppressed: suppressed.into_keys().collect(),
         },
     }
 }
 
-fn verdict(judgement: &Judgement) -> &'static str {
-    match (judgement.verdict, judgement.warnings.is_empty()) {
-        (Verdict::Deny, _) => "deny",
-        (Verdict::Allow, false) => "warn",
-        (Verdict::Allow, true) => "allow",
-    }
+/// The codes that suppressions let through, with their reasons.
+fn suppressed(ruling: &Ruling) -> BTreeMap<String, &str> {
+    let admitted = ruling.suppressed.iter().filter(|_| ruling.is_exception());
+    admitted.map(|(finding, suppression)| (finding.code.to_string(), &*suppression.reason)).collect()
 }

@@ -20,7 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use cluster::read;
 use layout::{Layout, layout};
 use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, Verdict, judge, walks_of};
+use plumbline::exception::{Moment, Policy, Weighed, weigh};
 use plumbline::model::version::Release;
+use plumbline::object::ObjectKey;
+use plumbline::rehearsal::{Conditions, rehearse};
 use plumbline::view::{Snapshot, View};
 use plumbline::walk::{End, RequestKind};
 use proptest::prelude::*;
@@ -66,6 +69,45 @@ fn turned(judgement: &Judgement) -> BTreeSet<(String, RequestKind, bool)> {
         }
     }
     requests
+}
+
+/// What a write declares on its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Declares {
+    Nothing,
+    Open,
+    Over,
+    Nonsense,
+}
+
+impl Declares {
+    fn annotations(self) -> serde_json::Value {
+        let declared = |until: &str| serde_json::json!({"plumbline.dev/transition": "move", "plumbline.dev/transition-until": until});
+        match self {
+            Self::Nothing => serde_json::json!({}),
+            Self::Open => declared("2026-06-01T12:30:00Z"),
+            Self::Over => declared("2026-06-01T11:30:00Z"),
+            Self::Nonsense => declared("for a while"),
+        }
+    }
+}
+
+const NOW: &str = "2026-06-01T12:00:00Z";
+
+/// A layout, and writes that each make one choice otherwise.
+fn sequences() -> impl Strategy<Value = (Layout, Vec<(Index, Index, Declares)>)> {
+    let declares = prop_oneof![
+        4 => Just(Declares::Nothing),
+        2 => Just(Declares::Open),
+        1 => Just(Declares::Over),
+        1 => Just(Declares::Nonsense),
+    ];
+    (layout(), prop::collection::vec((any::<Index>(), any::<Index>(), declares), 1..6))
+}
+
+/// The requests that nobody may cut: those of clients, and those of KServe itself.
+fn is_guarded(kind: &RequestKind) -> bool {
+    matches!(kind, RequestKind::Local | RequestKind::External)
 }
 
 /// The cluster before, and the write that makes the one after of it; `None` when they are the same.
@@ -174,5 +216,69 @@ proptest! {
             }
         }
         prop_assert_eq!(turned(&judgement), expected);
+    }
+
+    #[test]
+    fn an_admitted_sequence_cuts_nothing_unless_a_transition_is_declared((first, writes) in sequences()) {
+        let now = Moment::parse(NOW).expect("a time");
+        let (mut layout, mut cluster) = (first.clone(), first.cluster());
+        for (place, value, declares) in writes {
+            let next = layout.changed(place, value);
+            let Some(change) = change::change(&layout.cluster(), &next.cluster()) else { continue };
+            // What earlier writes declared on other objects stays on them, and must not matter.
+            let mut after = cluster.clone();
+            let mut manifest = next.cluster().objects[&change.key].clone();
+            let mut annotations = manifest["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+            annotations.extend(declares.annotations().as_object().cloned().unwrap_or_default());
+            manifest["metadata"]["annotations"] = annotations.into();
+            after.objects.insert(change.key.clone(), manifest);
+            let snapshot = cluster.snapshot();
+            let Some(change) = change::change(&cluster, &after) else { continue };
+            let judgement = judge(&snapshot, &change, &settings());
+            let Weighed::Settled(ruling) = weigh(judgement, &change, &Policy::default(), now) else {
+                panic!("nobody is asked for a right")
+            };
+            if ruling.judgement.verdict == Verdict::Deny {
+                continue;
+            }
+            let was = ends(&View::of(&snapshot), &snapshot);
+            let is = ends(&View::of(&after.snapshot()), &after.snapshot());
+            let cut = |(_, kind): &&(String, RequestKind)| is_guarded(kind);
+            let cut: Vec<_> = was.keys().filter(cut).filter(|one| was[one].is_reached() && is[one].broken().is_some()).collect();
+            prop_assert!(cut.is_empty() || declares == Declares::Open && ruling.is_exception(), "{:?}: {:?}", declares, cut);
+            // And an exception is made only where something is cut.
+            prop_assert!(!ruling.is_exception() || declares == Declares::Open && !ruling.covered.is_empty());
+            (layout, cluster) = (next, after);
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_says_what_each_write_will_be_told((first, writes) in sequences()) {
+        let now = Moment::parse(NOW).expect("a time");
+        let mut layout = first.clone();
+        let mut objects: Vec<(ObjectKey, _)> = Vec::new();
+        for (place, value, _) in writes {
+            let next = layout.changed(place, value);
+            let Some(change) = change::change(&layout.cluster(), &next.cluster()) else { continue };
+            // kubectl sends an object once.
+            objects.retain(|(key, _)| *key != change.key);
+            objects.extend(change.after.map(|after| (change.key, after)));
+            layout = next;
+        }
+        let snapshot = first.cluster().snapshot();
+        let (settings, policy, permissions) = (settings(), Policy::default(), BTreeMap::new());
+        let conditions = Conditions { settings: &settings, policy: &policy, now, permissions: &permissions };
+        let rehearsal = rehearse(&snapshot, &objects, &conditions);
+        let mut cluster = snapshot.clone();
+        for ((key, object), step) in objects.iter().zip(&rehearsal.steps) {
+            let before = cluster.object(key).present();
+            let change = Change { key: key.clone(), before, after: Some(object.clone()), actor: Actor::Anybody };
+            let judgement = judge(&cluster, &change, &settings);
+            prop_assert_eq!(judgement.verdict, step.ruling.judgement.verdict, "{}", key);
+            prop_assert_eq!(&judgement.findings, &step.ruling.judgement.findings);
+            if judgement.verdict == Verdict::Allow {
+                cluster.insert(key.clone(), object.clone());
+            }
+        }
     }
 }

@@ -39,11 +39,21 @@ pub struct Summary {
     pub codes: Vec<String>,
     /// The hop at which the worst finding breaks a request; empty where nothing breaks.
     pub hop: String,
+    /// The transition that lets the operation through; empty where none does.
+    pub transition: String,
+    /// The codes that suppressions let through.
+    pub suppressed: Vec<String>,
 }
 
 impl Default for Summary {
     fn default() -> Self {
-        Self { verdict: "allow", codes: Vec::new(), hop: String::new() }
+        Self {
+            verdict: "allow",
+            codes: Vec::new(),
+            hop: String::new(),
+            transition: String::new(),
+            suppressed: Vec::new(),
+        }
     }
 }
 

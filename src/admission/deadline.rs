@@ -38,7 +38,7 @@ fn margin(stated: Duration) -> Duration {
 }
 
 /// Reads a duration as Go writes it, such as `10s`, `1.5s` or `1m30s`.
-fn go_duration(text: &str) -> Option<Duration> {
+pub(crate) fn go_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

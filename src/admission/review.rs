@@ -4,6 +4,7 @@
 //! more than the rest of the verdict.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
@@ -107,6 +108,12 @@ pub struct UserInfo<'a> {
     /// The groups the user is in.
     #[serde(borrow, default, deserialize_with = "nullable")]
     pub groups: Vec<Text<'a>>,
+    /// What tells users of one name apart.
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
+    /// What the authenticator says besides.
+    #[serde(borrow, default, deserialize_with = "nullable_lists")]
+    pub extra: BTreeMap<Text<'a>, Vec<Text<'a>>>,
 }
 
 /// Why a body is not a review that can be judged: the field, and what it should hold.
@@ -271,6 +278,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 
 fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn nullable_lists<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Text<'a>, Vec<Text<'a>>>, D::Error> {
+    let lists: Option<BTreeMap<Text<'a>, Option<Vec<Text<'a>>>>> = Option::deserialize(deserializer)?;
+    Ok(lists.unwrap_or_default().into_iter().map(|(key, list)| (key, list.unwrap_or_default())).collect())
 }
 
 #[cfg(test)]

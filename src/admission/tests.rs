@@ -36,6 +36,16 @@ async fn allows_and_denies_over_one_connection() {
 }
 
 #[tokio::test]
+async fn exceptions_are_counted_by_what_they_are() {
+    let served = served().await;
+    let excepted = served.client().await.post("/validate", &review("except")).await.json();
+    assert_eq!(excepted["response"]["allowed"], true);
+    for exception in ["transition", "suppression"] {
+        served.counts(&format!(r#"plumbline_exceptions_total{{exception="{exception}",dry_run="true"}} 1"#)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_content_type_that_is_not_json_is_415() {
     let served = served().await;
     let mut client = served.client().await;

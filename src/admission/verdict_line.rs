@@ -42,6 +42,12 @@ impl<'a> VerdictLine<'a> {
         };
         let milliseconds = self.milliseconds();
         self.metrics.verdict(&labels);
+        if !summary.transition.is_empty() {
+            self.metrics.excepted("transition", *dry_run);
+        }
+        if !summary.suppressed.is_empty() {
+            self.metrics.excepted("suppression", *dry_run);
+        }
         tracing::info!(
             target: "plumbline::verdict",
             operation = operation.as_str(),
@@ -53,6 +59,8 @@ impl<'a> VerdictLine<'a> {
             verdict = summary.verdict,
             codes = summary.codes.join(","),
             hop = summary.hop,
+            transition = summary.transition,
+            suppressed = summary.suppressed.join(","),
             milliseconds,
             uid = &**uid,
             "judged"

@@ -1,28 +1,29 @@
 //! `plumbline check`
 
+mod live;
+
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::source::{ClusterArgs, inspect_cluster, objects, snapshot};
+use super::source::snapshot;
 use super::{FINDINGS, complain, say};
-use crate::engine::{Actor, Change, Warning, inspect, judge_set};
+use crate::engine::{Warning, inspect};
 use crate::finding::{Finding, Severity};
 use crate::manifests::Manifests;
-use crate::model::Object;
-use crate::object::{ObjectKey, Site};
+use crate::object::Site;
 use crate::report::{json, snippet};
 use crate::settings::Settings;
-use crate::view::Snapshot;
 
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// Files or folders of manifests; - is standard input.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Judge the manifests as changes laid over the live cluster, not as a whole cluster.
+    /// Judge the manifests as changes of the live cluster, not as a whole cluster: all at once, and one by one in the order
+    /// given, as the webhook would.
     #[arg(long)]
     live: bool,
     /// A kubeconfig file, with --live.
@@ -57,45 +58,26 @@ impl Check {
             self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
             manifests.skipped
         );
-        let (findings, warnings) = if self.live {
-            self.judge_live(&manifests, settings)?
-        } else {
-            (inspect(&snapshot(&manifests)?, &settings.judge).findings, Vec::new())
-        };
+        if self.live {
+            return self.rehearse(&manifests, settings);
+        }
+        let findings = inspect(&snapshot(&manifests)?, &settings.judge).findings;
         match self.output {
-            Output::Json => say(&format!("{:#}\n", json::report(&findings, &warnings))),
-            Output::Text => print(&manifests, read, &findings, &warnings),
+            Output::Json => say(&format!("{:#}\n", json::report(&findings, &[]))),
+            Output::Text => print(&manifests, read, &findings, &[]),
         }
         let fails = findings.iter().any(|finding| finding.severity == Severity::Error);
         Ok(if fails { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
     }
-
-    /// Lays the manifests over the live cluster, all at once.
-    fn judge_live(&self, manifests: &Manifests, settings: &Settings) -> anyhow::Result<(Vec<Finding>, Vec<Warning>)> {
-        let cluster =
-            ClusterArgs { manifests: None, kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
-        let objects = objects(manifests).collect::<anyhow::Result<Vec<_>>>()?;
-        inspect_cluster(&cluster, settings, |snapshot, settings| {
-            let judgement = judge_set(snapshot, &changes(snapshot, &objects), settings);
-            // What is there already has to be known, and known afresh.
-            let own = objects.iter().map(|(key, _)| crate::view::Need::Object(key.clone()));
-            let needs = judgement.needs.iter().cloned().chain(own).collect();
-            ((judgement.findings, judgement.warnings), needs)
-        })
-    }
-}
-
-/// What applying the objects would change.
-fn changes(snapshot: &Snapshot, objects: &[(ObjectKey, Object)]) -> Vec<Change> {
-    let change = |(key, object): &(ObjectKey, Object)| {
-        let before = snapshot.object(key).present();
-        let created = before.as_ref().and_then(|before| before.meta().created);
-        Change { key: key.clone(), before, after: Some(object.clone().created(created)), actor: Actor::Anybody }
-    };
-    objects.iter().map(change).collect()
 }
 
 fn print(manifests: &Manifests, read: usize, findings: &[Finding], warnings: &[Warning]) {
+    print_findings(manifests, findings);
+    print_warnings(warnings);
+    print_sum(read, findings, warnings.len());
+}
+
+fn print_findings(manifests: &Manifests, findings: &[Finding]) {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     for finding in findings {
         let primary = excerpt(manifests, &finding.site, "");
@@ -104,11 +86,17 @@ fn print(manifests: &Manifests, read: usize, findings: &[Finding], warnings: &[W
         say(&snippet::render(finding, primary.as_ref(), &related, colour));
         say("\n");
     }
+}
+
+fn print_warnings(warnings: &[Warning]) {
     for warning in warnings {
         say(&format!("warning[{}]: {}\n", warning.code, warning.text));
     }
+}
+
+fn print_sum(read: usize, findings: &[Finding], warnings: usize) {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let others = findings.len() - errors + warnings.len();
+    let others = findings.len() - errors + warnings;
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let (objects, errors, others) = (count(read, "object"), count(errors, "error"), count(others, "warning"));
     say(&format!("{objects} read: {errors}, {others}\n"));

@@ -61,6 +61,9 @@ impl Serve {
         }
         let source = Arc::new(Fixed::new(snapshot(&manifests)?));
         tracing::info!(objects = manifests.objects().count(), "a directory stands in for the cluster");
+        if settings.transition.require_rbac {
+            tracing::warn!("a directory has no RBAC to ask: everybody may declare transitions");
+        }
         self.serve_source(source, settings, readiness).await
     }
 
@@ -95,7 +98,7 @@ impl Serve {
         server_settings.health_listen = serve.health_listen;
         server_settings.drain = serve.drain;
         let server = Server::bind(server_settings, certificates, clients, Arc::clone(&metrics)).await?;
-        let webhook = Arc::new(Webhook::new(source, settings.judge, settings.operator_users));
+        let webhook = Arc::new(Webhook::new(source, settings.judge, settings.transition, settings.operator_users));
         let limits = Limits { concurrency: serve.concurrency, ..Limits::default() };
         server.serve(router(webhook, limits, metrics), &readiness, stopped()?).await;
         Ok(())

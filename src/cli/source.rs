@@ -22,7 +22,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a command waits for the first look at a cluster.
 const SYNC_PATIENCE: Duration = Duration::from_secs(30);
 /// How long it then waits for what its answer rests on.
-const READ_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const READ_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A live cluster, or a directory that stands in for one.
 #[derive(Args, Clone, Debug, Default)]
@@ -44,9 +44,9 @@ impl ClusterArgs {
     }
 }
 
-/// Reads the objects of manifests, each under the key that its file gives it.
+/// Reads the objects of manifests in the order in which they would be sent, each under the key that its file gives it.
 pub(super) fn objects(manifests: &Manifests) -> impl Iterator<Item = anyhow::Result<(ObjectKey, Object)>> {
-    manifests.objects().map(|manifest| {
+    manifests.in_order().into_iter().map(|manifest| {
         let read = Object::from_value(manifest.key.kind, manifest.to_json());
         let (_, object) = read.with_context(|| format!("{}:{}", manifest.file, manifest.line()))?;
         Ok((manifest.key.clone(), object))
@@ -75,15 +75,21 @@ pub(super) fn inspect_cluster<T>(
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        reach(cluster).await?;
-        let (source, judge_settings) = connect(cluster, settings).await?;
-        let patience = tokio::time::timeout(SYNC_PATIENCE, source.wait_until_synced());
-        if patience.await.is_err() {
-            anyhow::bail!("could not read {} of the cluster", source.unready().unwrap_or_default());
-        }
+        let (source, judge_settings) = open(cluster, settings).await?;
         let deadline = Instant::now() + READ_PATIENCE;
         Ok(settle(&source, |snapshot| judge(snapshot, &judge_settings), |_| true, deadline).await?)
     })
+}
+
+/// Connects to the live cluster and waits until it has been read once.
+pub(super) async fn open(cluster: &ClusterArgs, settings: &Settings) -> anyhow::Result<(Cluster, JudgeSettings)> {
+    reach(cluster).await?;
+    let (source, judge_settings) = connect(cluster, settings).await?;
+    let patience = tokio::time::timeout(SYNC_PATIENCE, source.wait_until_synced());
+    if patience.await.is_err() {
+        anyhow::bail!("could not read {} of the cluster", source.unready().unwrap_or_default());
+    }
+    Ok((source, judge_settings))
 }
 
 /// Asks the API server once who it is: a person is told at once where a server would wait for it to come up.

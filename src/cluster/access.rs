@@ -47,6 +47,21 @@ pub const ACCESS: &[Access] = &[
     everywhere(Kind::InferenceService, &["list", "watch"]),
 ];
 
+/// A right to ask for something that is no object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VirtualAccess {
+    /// The API group.
+    pub group: &'static str,
+    /// The resource.
+    pub resource: &'static str,
+    /// Verbs of the API.
+    pub verbs: &'static [&'static str],
+}
+
+/// What is needed besides where declaring a transition needs a right. Creating such a review stores nothing.
+pub const DECLARING_ACCESS: VirtualAccess =
+    VirtualAccess { group: "authorization.k8s.io", resource: "subjectaccessreviews", verbs: &["create"] };
+
 const fn everywhere(kind: Kind, verbs: &'static [&'static str]) -> Access {
     Access { kind, verbs, reach: Reach::Cluster, names: &[] }
 }

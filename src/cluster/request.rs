@@ -8,6 +8,7 @@ use futures::future::join_all;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
 use kube::Client;
 use kube::client::Body;
 use kube::core::Request;
@@ -106,6 +107,26 @@ impl Requests {
     pub(super) async fn list(&self, collection: &str, params: &ListParams) -> Result<Bytes, RequestError> {
         let request = Request::new(collection).list(params);
         self.read(request.map_err(|error| unbuildable(&error))?).await
+    }
+
+    /// Asks by a review, which is created and answered in one request and stored nowhere.
+    pub(super) async fn review(&self, path: &str, body: Vec<u8>) -> Result<Bytes, RequestError> {
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Err(RequestError::Unreachable("we are stopping".to_owned()));
+        };
+        let ask = || async {
+            let request = hyper::Request::post(path).header(CONTENT_TYPE, "application/json");
+            let request = request.body(Body::from(body.clone()));
+            self.send(request.map_err(|error| RequestError::Unreadable(error.to_string()))?).await
+        };
+        let answer = timeout(self.limit, async {
+            match ask().await {
+                // As in `read`: an idle connection may be closed just as it is used.
+                Err(RequestError::Unreachable(_)) => ask().await,
+                answer => answer,
+            }
+        });
+        answer.await.unwrap_or(Err(RequestError::TooSlow(self.limit)))
     }
 
     /// Opens a watch; it has no time limit of its own once it is open.

@@ -13,6 +13,8 @@ pub(super) struct Loading<'n> {
     default_namespace: &'n str,
     manifests: Manifests,
     problems: Vec<Problem>,
+    /// How many objects were read.
+    read: usize,
 }
 
 /// The file at hand.
@@ -38,7 +40,7 @@ struct Inherited<'l> {
 
 impl<'n> Loading<'n> {
     pub(super) fn new(default_namespace: &'n str) -> Self {
-        Self { default_namespace, manifests: Manifests::default(), problems: Vec::new() }
+        Self { default_namespace, manifests: Manifests::default(), problems: Vec::new(), read: 0 }
     }
 
     pub(super) fn finish(self) -> Result<Manifests, ManifestError> {
@@ -133,7 +135,9 @@ impl<'n> Loading<'n> {
         let key = ObjectKey::new(kind, namespace, name);
         let line = source.lines().line(node.span.start);
         let (file, text) = (source.file.clone(), source.text.clone());
-        let object = ManifestObject { key: key.clone(), api_version, file, line, text, node };
+        let position = self.read;
+        self.read += 1;
+        let object = ManifestObject { key: key.clone(), api_version, file, line, position, text, node };
         if let Some(earlier) = self.manifests.objects.insert(key, object) {
             let message = format!("{} is left aside: it comes again, at {}:{line}", earlier.key, source.file);
             self.manifests.notes.push(Note { file: earlier.file, line: Some(earlier.line), message });

@@ -58,6 +58,23 @@ fn a_folder_is_read_in_order_without_what_is_hidden_or_no_manifest() {
     assert_eq!((b.api_version.as_str(), manifests.skipped), ("v1", 0));
 }
 
+#[test]
+fn objects_keep_the_order_in_which_they_would_be_sent() {
+    let service = |name: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n");
+    let folder = folder(&[
+        ("one/b.yaml", &[service("z"), service("w")].join("---\n")),
+        ("one/a.yaml", &service("x")),
+        ("two.yaml", &[service("a"), service("w")].join("---\n")),
+    ]);
+    let order = |paths: &[&str]| {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| folder.path().join(path)).collect();
+        let manifests = Manifests::load_from(&paths, DEFAULT_NAMESPACE, io::empty()).unwrap();
+        manifests.in_order().iter().map(|object| object.key.name.to_string()).collect::<String>()
+    };
+    assert_eq!(order(&["one", "two.yaml"]), "xzaw", "the later of two stays, at its place");
+    assert_eq!(order(&["two.yaml", "one"]), "axzw");
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_followed_once_and_never_in_circles() {

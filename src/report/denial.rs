@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::words::{counted, how_many, listed, place, requests, who};
+use crate::exception::{Remark, TRANSITION, TRANSITION_UNTIL, is_about_exceptions, is_beyond_exceptions};
 use crate::finding::{Affected, Finding};
 use crate::model::config_map::INFERENCE_SERVICE_CONFIG;
 use crate::object::ObjectKey;
@@ -33,6 +34,12 @@ pub struct StatusCause {
 /// names the object that is written, and fields without an object are that one's.
 #[must_use]
 pub fn message(changed: &ObjectKey, findings: &[Finding]) -> String {
+    message_with(changed, findings, &[])
+}
+
+/// The same, with why what is declared on the object does not let the change through.
+#[must_use]
+pub fn message_with(changed: &ObjectKey, findings: &[Finding], remarks: &[Remark]) -> String {
     let findings = ordered(changed, findings);
     let mut lines = vec![headline(changed, &findings)];
     let mut told =
@@ -42,7 +49,8 @@ pub fn message(changed: &ObjectKey, findings: &[Finding]) -> String {
         lines.extend(told.paragraph(finding));
     }
     lines.push(String::new());
-    lines.push(closing(changed, &findings));
+    lines.extend(remarks.iter().map(|remark| format!("{}: {}.", remark.code, remark.text)));
+    lines.extend(closing(changed, &findings, remarks));
     let printable: Vec<String> = lines.iter().map(|line| quote::printable(line).trim_end().to_owned()).collect();
     printable.join("\n")
 }
@@ -85,14 +93,10 @@ fn object(key: &ObjectKey) -> String {
 }
 
 fn headline(changed: &ObjectKey, findings: &[Finding]) -> String {
-    let mut affected = Affected::default();
-    for finding in findings {
-        affected.merge(finding.affected.clone());
-    }
     let refused = findings.iter().find(|finding| finding.reason == rules::CONTROLLER_ERROR);
     let written = object(changed);
     let Some(refused) = refused else {
-        return format!("this change of {written} {}.", consequence(&affected));
+        return format!("this change of {written} {}.", consequence_of(findings.iter()));
     };
     let config = &refused.site.object;
     let (reader, config_name) = (reader(config), object(config));
@@ -108,6 +112,15 @@ fn headline(changed: &ObjectKey, findings: &[Finding]) -> String {
 /// The controller that reads a ConfigMap.
 fn reader(config: &ObjectKey) -> &'static str {
     if &*config.name == INFERENCE_SERVICE_CONFIG { "KServe" } else { "net-istio" }
+}
+
+/// What findings do together, as the end of a sentence about the change.
+pub(super) fn consequence_of<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
+    let mut affected = Affected::default();
+    for finding in findings {
+        affected.merge(finding.affected.clone());
+    }
+    consequence(&affected)
 }
 
 fn consequence(affected: &Affected) -> String {
@@ -177,14 +190,19 @@ fn labelled(label: &str, text: &str) -> String {
     format!("  {label:<LABELS$} {text}")
 }
 
-/// How to go on: nothing has been changed, and in which order a change of several objects is safe.
-fn closing(changed: &ObjectKey, findings: &[Finding]) -> String {
+/// How to go on: nothing has been changed, and how a change of several objects is made.
+fn closing(changed: &ObjectKey, findings: &[Finding], remarks: &[Remark]) -> Vec<String> {
+    let unchanged = "Nothing has been changed.".to_owned();
     let mut objects = findings.iter().flat_map(|finding| finding.remedies.iter().map(|remedy| &remedy.object));
-    let steps = if objects.any(|object| object != changed) {
-        " If it is one step of a larger change: first add what is new (Gateways, Services, hosts), then change the \
-         configuration that names it, and remove the old last."
-    } else {
-        ""
-    };
-    format!("Nothing has been changed.{steps}")
+    let is_a_step = objects.any(|object| object != changed) && !findings.iter().any(is_beyond_exceptions);
+    let mut codes = findings.iter().map(|finding| finding.code).chain(remarks.iter().map(|remark| remark.code));
+    let declares = codes.any(is_about_exceptions);
+    if !is_a_step || declares {
+        return vec![unchanged];
+    }
+    vec![
+        format!("{unchanged} If this is one step of a larger change, `plumbline plan` finds a safe order;"),
+        format!("where there is none, annotate the object with {TRANSITION}: <name> and"),
+        format!("{TRANSITION_UNTIL}: <time, RFC 3339> to be let through until then."),
+    ]
 }

@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::exception;
 use crate::engine::Warning;
+use crate::exception::Moment;
 use crate::finding::{Affected, Finding, Remedy};
 use crate::object::{ObjectKey, Site};
+use crate::rehearsal::{Rehearsal, Step};
 use crate::rules;
 use crate::walk::Hop;
 
@@ -16,6 +19,29 @@ pub fn report(findings: &[Finding], warnings: &[Warning]) -> Value {
         "findings": findings.iter().map(finding).collect::<Vec<_>>(),
         "warnings": warnings.iter().map(warning).collect::<Vec<_>>(),
     })
+}
+
+/// The same of a set of writes: what is wrong and to be said of it, whether it and its order are sound, and what the webhook
+/// would say to each write.
+#[must_use]
+pub fn rehearsal(rehearsal: &Rehearsal, findings: &[Finding], warnings: &[Warning], now: Moment) -> Value {
+    let step = |step: &Step| {
+        let ruling = &step.ruling;
+        let transition = ruling.transition.as_ref();
+        let mut value = report(&ruling.judgement.findings, &exception::warnings(ruling, now));
+        value["object"] = object(&step.key);
+        value["verdict"] = ruling.verdict().into();
+        value["transition"] = transition.map_or(
+            Value::Null,
+            |transition| json!({"name": &*transition.name, "until": transition.until.to_string()}),
+        );
+        value
+    };
+    let mut value = report(findings, warnings);
+    value["setIsSound"] = rehearsal.is_set_sound().into();
+    value["orderIsSound"] = rehearsal.refused().next().is_none().into();
+    value["writes"] = rehearsal.steps.iter().map(step).collect();
+    value
 }
 
 /// One finding.

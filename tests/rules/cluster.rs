@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, inspect, judge, projected};
+use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, Warning, inspect, judge, projected};
+use plumbline::exception::{Asker, Moment, Permission, Policy, Remark, Ruling, Weighed, weigh};
 use plumbline::finding::{Code, Finding, Severity};
 use plumbline::model::Object;
 use plumbline::object::{Kind, ObjectKey};
+use plumbline::report::exception;
 use plumbline::rules;
 use plumbline::syntax::yaml;
 use plumbline::view::{Snapshot, View};
@@ -15,6 +17,10 @@ use serde_json::Value;
 const STOCK: &str = include_str!("../../docs/rules/stock-cluster.yaml");
 /// The first line of a document that stands for a deletion.
 const DELETE: &str = "# kubectl delete";
+/// The first line of a document that somebody writes who may not declare transitions.
+const UNPRIVILEGED: &str = "# by a user who may not declare transitions";
+/// When all examples are judged.
+const NOW: &str = "2026-06-01T12:00:00Z";
 
 /// A cluster as JSON objects, so that patches can be applied to it.
 #[derive(Clone)]
@@ -25,11 +31,16 @@ pub(crate) struct Cluster(BTreeMap<ObjectKey, Value>);
 pub(crate) struct Document {
     pub(crate) key: ObjectKey,
     pub(crate) object: Option<Value>,
+    /// Whether its writer may declare transitions.
+    pub(crate) may_declare: bool,
 }
 
 /// A write to a cluster, judged.
 pub(crate) struct Judged {
     pub(crate) judgement: Judgement,
+    pub(crate) remarks: Vec<Remark>,
+    pub(crate) warnings: Vec<Warning>,
+    exceptions: BTreeSet<Code>,
     pub(crate) consequences: Vec<Finding>,
 }
 
@@ -119,7 +130,25 @@ impl Cluster {
         let change = self.change(&snapshot, document);
         let judgement = judge(&snapshot, &change, &JudgeSettings::default());
         let consequences = consequences(&snapshot, &change, self.0.get(&document.key), document.object.as_ref());
-        Judged { judgement, consequences }
+        let now = Moment::parse(NOW).expect("a time");
+        let ruling = ruled(judgement, &change, document.may_declare, now);
+        let warnings = exception::warnings(&ruling, now);
+        let exceptions = ruling.codes().into_iter().collect();
+        Judged { judgement: ruling.judgement, remarks: ruling.remarks, warnings, exceptions, consequences }
+    }
+}
+
+/// A judgement once its exceptions are applied.
+fn ruled(judgement: Judgement, change: &Change, may_declare: bool, now: Moment) -> Ruling {
+    let policy = Policy { require_rbac: true, ..Policy::default() };
+    match weigh(judgement, change, &policy, now) {
+        Weighed::Settled(ruling) => ruling,
+        Weighed::Covered(covered) => {
+            let asker = Asker { user: "alex@example.com".to_owned(), ..Asker::default() };
+            let permission = if may_declare { Permission::Granted } else { Permission::Refused };
+            let question = covered.question(Some(asker));
+            covered.decide(&question, permission)
+        }
     }
 }
 
@@ -127,7 +156,8 @@ impl Judged {
     pub(crate) fn codes(&self) -> BTreeSet<Code> {
         let Judgement { findings, warnings, .. } = &self.judgement;
         let found = findings.iter().chain(&self.consequences).map(|finding| finding.code);
-        found.chain(warnings.iter().map(|warning| warning.code)).collect()
+        let found = found.chain(warnings.iter().map(|warning| warning.code));
+        found.chain(self.exceptions.iter().copied()).collect()
     }
 
     /// What is found, with everything that there is to say of it.
@@ -169,7 +199,8 @@ fn document(text: &str) -> Document {
     let object = Value::from(&node);
     let key = identify(&object).expect("a known kind");
     let is_deletion = text.trim_start().starts_with(DELETE);
-    Document { key, object: (!is_deletion).then_some(object) }
+    let may_declare = !text.trim_start().starts_with(UNPRIVILEGED);
+    Document { key, object: (!is_deletion).then_some(object), may_declare }
 }
 
 /// Whether the change gives a code no more, and no other instead, once a patch is applied to what it writes or to a
@@ -188,7 +219,7 @@ pub(crate) fn mends(
         change.object = Some(patched(old, patch)?);
     } else {
         let old = cluster.get(object).ok_or_else(|| format!("there is no {object}"))?.clone();
-        cluster.write(&Document { key: object.clone(), object: Some(patched(old, patch)?) });
+        cluster.write(&Document { key: object.clone(), object: Some(patched(old, patch)?), may_declare: true });
     }
     // Whichever of the two is written first may cut something for a moment; what counts is the end.
     let left = inspect(&cluster.after(&change), &JudgeSettings::default()).findings;

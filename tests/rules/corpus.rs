@@ -52,7 +52,11 @@ pub(crate) fn each(mut judge: impl FnMut(&str, &Cluster, &Document)) {
         for case in &layout.cases {
             let Some(object) = &case.change else { continue };
             let key = identify(object).expect("a known kind");
-            judge(&case.name, &case.cluster(&layout), &Document { key, object: Some(object.clone()) });
+            judge(
+                &case.name,
+                &case.cluster(&layout),
+                &Document { key, object: Some(object.clone()), may_declare: true },
+            );
         }
     }
 }

@@ -12,9 +12,20 @@ use crate::examples::example;
 
 /// The denial that a change gets.
 fn denied(cluster: &Cluster, change: &Document) -> String {
-    let findings = cluster.judge(change).judgement.findings;
+    let judged = cluster.judge(change);
+    let findings = &judged.judgement.findings;
     assert!(!findings.is_empty(), "{} is allowed", change.key);
-    denial::message(&change.key, &findings)
+    denial::message_with(&change.key, findings, &judged.remarks)
+}
+
+/// What is warned of where a change is admitted, as it is sent.
+fn warned(cluster: &Cluster, change: &Document) -> String {
+    let judged = cluster.judge(change);
+    assert!(judged.judgement.findings.is_empty(), "{:#?}", judged.judgement.findings);
+    let lines: Vec<String> =
+        judged.warnings.iter().map(|warning| format!("{}: {}", warning.code, warning.text)).collect();
+    assert!(lines.iter().all(|line| line.chars().all(|character| !character.is_control())), "{lines:?}");
+    lines.join("\n")
 }
 
 fn document(text: &str) -> Document {
@@ -59,7 +70,11 @@ fn the_denial_of_a_change_that_hits_many_namespaces() {
 fn the_denial_where_nothing_is_deployed_yet() {
     let mut cluster = Cluster::stock();
     for name in ["iris", "translator"] {
-        cluster.write(&Document { key: ObjectKey::new(Kind::InferenceService, "models", name), object: None });
+        cluster.write(&Document {
+            key: ObjectKey::new(Kind::InferenceService, "models", name),
+            object: None,
+            may_declare: true,
+        });
     }
     insta::assert_snapshot!(denied(&cluster, &local_gateway("[\"*.example.com\"]")));
 }
@@ -93,6 +108,38 @@ fn the_denial_where_some_of_the_pods_fail() {
                     knative-serving}\nspec:\n  selector: {app: istio-ingressgateway}\n  servers:\n  - port: {number: 8081, \
                     name: http, protocol: HTTP}\n    hosts: [\"*\"]";
     insta::assert_snapshot!(denied(&cluster, &document(narrowed)));
+}
+
+/// The local gateway without the host that all requests have, and with annotations.
+fn narrowed(annotations: &str) -> Document {
+    let mut change = local_gateway("[\"*.models\"]");
+    let annotations = plumbline::syntax::yaml::parse(annotations).expect("YAML");
+    change.object.as_mut().expect("written")["metadata"]["annotations"] = serde_json::Value::from(&annotations);
+    change
+}
+
+const OPEN: &str = "{plumbline.dev/transition: narrow, plumbline.dev/transition-until: \"2026-06-01T12:30:00Z\"}";
+
+#[test]
+fn the_warnings_of_a_transition() {
+    insta::assert_snapshot!(warned(&Cluster::stock(), &narrowed(OPEN)));
+}
+
+#[test]
+fn the_warnings_of_a_suppression() {
+    let annotations = "plumbline.dev/allow.PL110: \"short names \\u001b[31m only\\n\"\nplumbline.dev/allow.PL302: not probed\n\
+                       plumbline.dev/allow.PL211: not public\nplumbline.dev/allow.PL999: x\nplumbline.dev/allow.PL131: why not\n\
+                       plumbline.dev/allow.PL001: z\n";
+    insta::assert_snapshot!(warned(&Cluster::stock(), &narrowed(annotations)));
+}
+
+#[test]
+fn the_denial_of_a_change_that_a_transition_covers_in_part() {
+    let change = document(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: inferenceservice-config\n  namespace: kserve\n  annotations: \
+         {plumbline.dev/transition: narrow, plumbline.dev/transition-until: \"2026-06-01T12:30:00Z\"}\ndata:\n  ingress: \"{\"",
+    );
+    insta::assert_snapshot!(denied(&Cluster::stock(), &change));
 }
 
 #[test]

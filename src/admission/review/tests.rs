@@ -35,6 +35,18 @@ fn remove(review: &mut Value, field: &str) {
 }
 
 #[test]
+fn reads_the_whole_user() {
+    let mut review = review();
+    review["request"]["userInfo"] =
+        json!({"username": "ada", "uid": "7", "groups": null, "extra": {"a": ["b", "c"], "d": null}});
+    let body = review.to_string();
+    let user = Request::parse(body.as_bytes()).unwrap().user_info;
+    assert_eq!((&*user.username, &*user.uid, user.groups.len()), ("ada", "7", 0));
+    let extra: Vec<_> = user.extra.iter().map(|(key, values)| (&**key, values.len())).collect();
+    assert_eq!(extra, [("a", 2), ("d", 0)]);
+}
+
+#[test]
 fn reads_a_request() {
     let body = review().to_string();
     let request = Request::parse(body.as_bytes()).unwrap();

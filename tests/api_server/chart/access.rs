@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use plumbline::cluster::{ACCESS, Access, Reach};
+use plumbline::cluster::{ACCESS, Access, DECLARING_ACCESS, Reach, VirtualAccess};
 use serde_json::{Value, json};
 
 use super::cluster::{NAMESPACE, cluster};
@@ -24,6 +24,39 @@ fn by_default_all_that_is_read_may_be_read_in_every_namespace() {
 
     assert_eq!(granted, rights(ACCESS.iter()));
     assert!(!rendering.text().contains("kind: Role\n"));
+}
+
+#[test]
+fn the_right_to_ask_is_granted_where_declaring_needs_one() {
+    let rendering = Rendering::of("plumbline", &["--set", "transition.requireRBAC=true"]);
+    let granted = granted(&rendering.only("ClusterRole"));
+
+    let VirtualAccess { group, resource, verbs } = DECLARING_ACCESS;
+    let besides = all(&[group.to_owned()], &[resource.to_owned()], &[None], verbs);
+    assert_eq!(granted, rights(ACCESS.iter()).into_iter().chain(besides).collect());
+    let args = rendering.only("Deployment")["spec"]["template"]["spec"]["containers"][0]["args"].clone();
+    let args: Vec<_> = args.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(
+        args.contains(&"--transition-require-rbac=true") && args.contains(&"--transition-max-duration=1h"),
+        "{args:?}"
+    );
+}
+
+#[test]
+fn holders_of_a_role_that_is_named_may_declare_transitions() {
+    let rendering = Rendering::of("plumbline", &["--set", "transition.aggregateTo={admin,edit}"]);
+    let is_declaring = |object: &Value| object["metadata"]["name"] == "plumbline-declare-transitions";
+    let role = rendering.rbac().into_iter().find(is_declaring).unwrap();
+
+    assert_eq!(
+        granted(&role),
+        all(&["plumbline.dev".to_owned()], &["transitions".to_owned()], &[None], &["declare"]).into_iter().collect()
+    );
+    for role_name in ["admin", "edit"] {
+        let label = format!("rbac.authorization.k8s.io/aggregate-to-{role_name}");
+        assert_eq!(role["metadata"]["labels"][&label], "true", "{role}");
+    }
+    cluster().apply(&role.to_string(), &["--dry-run=server"]).expect_success();
 }
 
 #[test]

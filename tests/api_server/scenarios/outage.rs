@@ -86,7 +86,7 @@ fn manifests_are_checked_as_changes_of_the_live_cluster() {
 }
 
 /// Runs a command against the live cluster, with the rights of the chart.
-fn plumbline(control_plane: &ControlPlane, args: &[&str]) -> Output {
+pub(super) fn plumbline(control_plane: &ControlPlane, args: &[&str]) -> Output {
     let kubeconfig = control_plane.kubeconfig(User::Plumbline);
     let ended =
         Command::new(env!("CARGO_BIN_EXE_plumbline")).args(args).arg("--kubeconfig").arg(kubeconfig).output().unwrap();

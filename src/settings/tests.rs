@@ -1,0 +1,52 @@
+use super::*;
+
+fn write(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+#[test]
+fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+    let file = write("kserve-namespace = \"kubeflow\"\nlisten = \"127.0.0.1:9443\"\nsynthetic = \"warn\"\n");
+    let flags = JudgeOptions { synthetic: Some(Synthetic::Off), ..JudgeOptions::default() };
+    let settings = Settings::resolve(flags, ServeOptions::default(), Some(file.path())).unwrap();
+    assert_eq!(&*settings.judge.facts.kserve_namespace, "kubeflow");
+    assert_eq!(&*settings.judge.facts.knative_namespace, "knative-serving");
+    assert_eq!(settings.judge.synthetic, SyntheticPolicy::Off);
+    assert_eq!(settings.serve.listen.port(), 9443);
+}
+
+#[test]
+fn what_is_printed_can_be_read_back() {
+    let options = JudgeOptions { knative_version: Some("v1.18.2".to_owned()), ..JudgeOptions::default() };
+    let settings = Settings::resolve(options, ServeOptions::default(), None).unwrap();
+    let file = write(&settings.to_toml());
+    let again = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap();
+    assert_eq!(again, Settings { cluster_domain_given: true, ..settings });
+}
+
+#[test]
+fn a_key_that_is_no_setting_is_an_error_that_names_it() {
+    let file = write("kserve-namespaces = \"kubeflow\"\n");
+    let error = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap_err();
+    assert!(error.to_string().contains("kserve-namespaces"), "{error}");
+    let options = JudgeOptions { kserve_version: Some("newest".to_owned()), ..JudgeOptions::default() };
+    let error = Settings::resolve(options, ServeOptions::default(), None).unwrap_err();
+    assert_eq!(error.to_string(), "kserve-version: \"newest\" is no release: write it as 0.15 or v1.18.2");
+}
+
+#[test]
+fn the_length_of_a_transition_is_written_as_go_writes_it() {
+    let resolve = |text: &str| {
+        let options = JudgeOptions { transition_max_duration: Some(text.to_owned()), ..JudgeOptions::default() };
+        Settings::resolve(options, ServeOptions::default(), None).map(|settings| settings.transition.longest)
+    };
+    for (text, seconds) in [("", 3_600), ("90m", 5_400), ("1h30m", 5_400), ("0s", 0), ("45s", 45)] {
+        assert_eq!(resolve(text).unwrap(), Span(seconds), "{text}");
+    }
+    for text in ["1", "an hour", "1d", "-1h", "500ms"] {
+        let error = resolve(text).unwrap_err().to_string();
+        assert!(error.starts_with("transition-max-duration: ") && error.contains(text), "{error}");
+    }
+}
