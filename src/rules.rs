@@ -29,7 +29,7 @@ mod suggest;
 use std::fmt;
 
 pub use ambiguity::ambiguities;
-pub(crate) use exception::{beyond, futile, mistaken, not_asked, not_permitted, over};
+pub(crate) use exception::{beyond, futile, futile_found, mistaken, not_asked, not_permitted, open, over, overdue};
 pub use explain::explain_break;
 pub use ownership::{conditions, consequences, direct_callers, example_edit};
 pub use refusal::{CONTROLLER_ERROR, explain_config_missing, explain_refusal};
