@@ -2,7 +2,7 @@
 
 CONTROL_PLANE = tests/control-plane/build.sh
 
-.PHONY: build test lint deny bench docs
+.PHONY: build test lint deny bench docs browser-test
 
 build:
 	cargo build --release --locked
@@ -11,6 +11,12 @@ build:
 # and kept outside the checkout; KUBEBUILDER_ASSETS names one that is there already.
 test:
 	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo test --locked
+
+# The audit's page in a real browser. It needs Debian's chromium, 300 MB that `make test` does without.
+browser-test:
+	command -v chromium >/dev/null || { echo "install chromium: apt-get install chromium" >&2; exit 1; }
+	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo test --locked --test api_server \
+		a_browser_draws_the_broken_hop_in_red -- --ignored --nocapture
 
 lint:
 	cargo fmt --check

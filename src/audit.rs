@@ -12,10 +12,11 @@ mod events;
 mod lease;
 mod metrics;
 mod page;
+mod placements;
 mod results;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use kube::Client;
@@ -30,7 +31,8 @@ pub use page::{PATH, STYLE_PATH, router};
 use crate::engine::JudgeSettings;
 use crate::exception::Policy;
 use crate::gather::{GatherError, Source, settle};
-use crate::survey::{State, Survey, survey};
+use crate::rules;
+use crate::survey::{Placement, State, Survey, survey};
 use crate::telemetry::Throttle;
 use crate::webhook;
 
@@ -42,6 +44,8 @@ const QUIET: Duration = Duration::from_millis(300);
 const LATEST: Duration = Duration::from_secs(2);
 /// The part of the time, one in so many, that walks may take where changes never end.
 const SHARE: u32 = 20;
+/// How soon the next walk is, at the soonest, where only the clock asks for it.
+const SOON: Duration = Duration::from_secs(1);
 /// For how long a page shows a walk before there is another.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -52,6 +56,8 @@ pub struct Audit<S> {
     policy: Policy,
     metrics: AuditMetrics,
     last: Mutex<Option<(Instant, Arc<Survey>)>>,
+    /// Where services are, as far as the background walks have found out.
+    placed: std::sync::Mutex<Option<Arc<Vec<Placement>>>>,
 }
 
 /// How to audit in the background.
@@ -66,7 +72,7 @@ pub struct AuditOptions {
 impl<S: Source> Audit<S> {
     /// An auditor of the cluster of a source.
     pub fn new(source: Arc<S>, judge: JudgeSettings, policy: Policy, metrics: AuditMetrics) -> Self {
-        Self { source, judge, policy, metrics, last: Mutex::new(None) }
+        Self { source, judge, policy, metrics, last: Mutex::new(None), placed: std::sync::Mutex::default() }
     }
 
     /// A walk of some seconds ago at most.
@@ -82,10 +88,16 @@ impl<S: Source> Audit<S> {
         Ok(survey)
     }
 
+    fn place(&self, placements: Option<Arc<Vec<Placement>>>) {
+        *self.placed.lock().unwrap_or_else(PoisonError::into_inner) = placements;
+    }
+
     async fn walk(&self) -> Result<Arc<Survey>, GatherError> {
         let now = webhook::now();
+        let placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let placed = placed.as_ref().map(|placed| placed.as_slice());
         let judge = |snapshot: &_| {
-            let survey = survey(snapshot, &self.judge, &self.policy, now);
+            let survey = survey(snapshot, &self.judge, &self.policy, now, placed);
             let needs = survey.needs.clone();
             (survey, needs)
         };
@@ -109,7 +121,9 @@ impl<S: Source> Audit<S> {
         let mut term = Term {
             audit: self,
             events,
-            results: results::Results::new(api),
+            results: results::Results::new(api.clone()),
+            placements: placements::Placements::new(api),
+            is_behind: false,
             tenure,
             changes,
             interval: options.interval,
@@ -129,6 +143,9 @@ struct Term<'a, S> {
     audit: &'a Audit<S>,
     events: events::Events,
     results: results::Results,
+    placements: placements::Placements,
+    /// Whether services were left behind when the cluster was last walked.
+    is_behind: bool,
     tenure: lease::Tenure,
     changes: watch::Receiver<u64>,
     interval: Duration,
@@ -153,7 +170,7 @@ impl<S: Source> Term<'_, S> {
     async fn round(&mut self) -> (Duration, Duration) {
         let started = Instant::now();
         self.changes.borrow_and_update();
-        let survey = match self.audit.walk().await {
+        let survey = match self.walk().await {
             Ok(survey) => survey,
             Err(error) => {
                 self.audit.metrics.failed();
@@ -173,7 +190,20 @@ impl<S: Source> Term<'_, S> {
             self.results.write(&survey).await;
         }
         tracing::debug!(milliseconds = took.as_secs_f64() * 1000.0, fails = survey.fails(), "audited");
-        (took, self.interval.min(until_the_next_end(&survey)))
+        let next = until_the_next_end(&survey).min(self.placements.due(self.is_behind).max(SOON));
+        (took, self.interval.min(next))
+    }
+
+    async fn walk(&mut self) -> Result<Arc<Survey>, GatherError> {
+        self.audit.place(self.placements.current(self.is_behind).await);
+        let mut survey = self.audit.walk().await?;
+        if self.placements.note(&survey.gateways) {
+            // What is known is of the time before; net-istio is given some time before anybody is told that it lags.
+            self.audit.place(None);
+            survey = self.audit.walk().await?;
+        }
+        self.is_behind = survey.entries.iter().any(|entry| entry.finding.code == rules::LEFT_BEHIND);
+        Ok(survey)
     }
 
     /// Waits for a reason to walk again: a change and some quiet after it, or the time.
@@ -195,6 +225,11 @@ impl<S: Source> Term<'_, S> {
         }
         sleep_until(soonest).await;
     }
+}
+
+/// Where net-istio has put each service, read once; `None` where that is not to be found out.
+pub async fn placements(client: Client) -> Option<Arc<Vec<Placement>>> {
+    placements::Placements::new(api::Api::new(client)).current(false).await
 }
 
 /// Waits for a change; where nobody is left to tell of one, for ever.

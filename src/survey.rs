@@ -6,11 +6,13 @@
 //! Pure: what time it is, is told from outside.
 
 mod declared;
+mod drift;
 mod gateways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use drift::Placement;
 pub use gateways::{Listed, Role};
 
 use crate::engine::{JudgeSettings, Walked, inspect};
@@ -37,6 +39,8 @@ pub struct Survey {
     pub walks: Vec<Walked>,
     /// Why some requests can be judged neither way.
     pub unknown: BTreeSet<String>,
+    /// Whether it was looked at where net-istio has put each service.
+    pub is_drift_known: bool,
     /// How many InferenceServices there are.
     pub inference_services: usize,
     /// What all of this rests on.
@@ -155,10 +159,18 @@ impl Survey {
     }
 }
 
-/// Looks at a cluster as it stands.
+/// Looks at a cluster as it stands, and at where net-istio has put each service where that is known.
 #[must_use]
-pub fn survey(snapshot: &Snapshot, settings: &JudgeSettings, policy: &Policy, now: Moment) -> Survey {
-    let inspected = inspect(snapshot, settings);
+pub fn survey(
+    snapshot: &Snapshot,
+    settings: &JudgeSettings,
+    policy: &Policy,
+    now: Moment,
+    placements: Option<&[Placement]>,
+) -> Survey {
+    let mut inspected = inspect(snapshot, settings);
+    let behind = placements.and_then(|placements| drift::left_behind(snapshot, &inspected.facts, placements));
+    inspected.findings.extend(behind);
     let mut declared = declared::read(snapshot, policy, now);
     let entries = inspected.findings.into_iter().map(|finding| {
         let standing = declared.standing_of(&finding, now);
@@ -176,6 +188,7 @@ pub fn survey(snapshot: &Snapshot, settings: &JudgeSettings, policy: &Policy, no
         at: now,
         entries,
         unknown: unknown.collect(),
+        is_drift_known: placements.is_some(),
         gateways: gateways::listed(snapshot, &inspected.facts),
         walks: inspected.walks,
         inference_services: snapshot.population().len(),

@@ -2,9 +2,9 @@
 
 use super::results::{OPEN_REPORTS, POLICY_REPORTS};
 
-/// A right to write, as a rule of a role would say it.
+/// A right, as a rule of a role would say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WriteAccess {
+pub struct AuditAccess {
     /// The API group.
     pub group: &'static str,
     /// The resource.
@@ -19,16 +19,18 @@ pub struct WriteAccess {
 pub const NAME: &str = "plumbline-audit";
 
 /// In the whole cluster.
-pub const ACCESS: &[WriteAccess] = &[
+pub const ACCESS: &[AuditAccess] = &[
+    // Where net-istio has put each service.
+    AuditAccess { group: "networking.istio.io", resource: "virtualservices", verbs: &["list"], name: None },
     // Events stand beside what they are about.
-    WriteAccess { group: "events.k8s.io", resource: "events", verbs: &["create", "patch"], name: None },
-    WriteAccess { group: POLICY_REPORTS.group, resource: POLICY_REPORTS.plural, verbs: REPORT, name: Some(NAME) },
-    WriteAccess { group: OPEN_REPORTS.group, resource: OPEN_REPORTS.plural, verbs: REPORT, name: Some(NAME) },
+    AuditAccess { group: "events.k8s.io", resource: "events", verbs: &["create", "patch"], name: None },
+    AuditAccess { group: POLICY_REPORTS.group, resource: POLICY_REPORTS.plural, verbs: REPORT, name: Some(NAME) },
+    AuditAccess { group: OPEN_REPORTS.group, resource: OPEN_REPORTS.plural, verbs: REPORT, name: Some(NAME) },
 ];
 
 /// In plumbline's own namespace; the Lease is there already, since nobody can be let create one of a given name alone.
-pub const LEASE_ACCESS: WriteAccess =
-    WriteAccess { group: "coordination.k8s.io", resource: "leases", verbs: &["get", "update"], name: Some(NAME) };
+pub const LEASE_ACCESS: AuditAccess =
+    AuditAccess { group: "coordination.k8s.io", resource: "leases", verbs: &["get", "update"], name: Some(NAME) };
 
 /// A server-side apply of an object that may not be there is a patch and, of that name, a create.
 const REPORT: &[&str] = &["create", "patch"];

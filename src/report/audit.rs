@@ -29,6 +29,9 @@ pub fn text(survey: &Survey, colour: bool) -> String {
     section(&mut text, "transitions", survey.transitions.iter().map(|declared| transition(declared, survey.at)));
     section(&mut text, "suppressions in force", survey.suppressions.iter().map(suppression));
     section(&mut text, "not judged", survey.unknown.iter().map(|why| quote::printable(why)));
+    if !survey.is_drift_known {
+        text.push_str("where net-istio has put services was not looked at\n");
+    }
     text.push_str(&sum(survey));
     text
 }
@@ -165,5 +168,6 @@ pub fn json(survey: &Survey) -> Value {
         "transitions": survey.transitions.iter().map(transition).collect::<Vec<_>>(),
         "suppressions": survey.suppressions.iter().map(suppression).collect::<Vec<_>>(),
         "notJudged": survey.unknown,
+        "driftIsKnown": survey.is_drift_known,
     })
 }

@@ -12,7 +12,7 @@ const NOON: Moment = Moment(1_780_315_200);
 const NARROW: &[&str] = &["*.online-serving"];
 
 /// The example's cluster, its local gateway changed.
-fn cluster(hosts: &[&str], annotations: &Value) -> Snapshot {
+pub(super) fn cluster(hosts: &[&str], annotations: &Value) -> Snapshot {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/custom-local-gateway"));
     let mut snapshot = Snapshot::default();
     for manifest in Manifests::load(&[folder]).unwrap().in_order() {
@@ -29,7 +29,7 @@ fn cluster(hosts: &[&str], annotations: &Value) -> Snapshot {
     snapshot
 }
 
-fn gateway() -> ObjectKey {
+pub(super) fn gateway() -> ObjectKey {
     ObjectKey::new(Kind::IstioGateway, "istio-system", "custom-local-gateway")
 }
 
@@ -38,7 +38,7 @@ fn until(seconds: i64) -> Value {
 }
 
 fn look(hosts: &[&str], annotations: &Value) -> Survey {
-    survey(&cluster(hosts, annotations), &JudgeSettings::default(), &Policy::default(), NOON)
+    survey(&cluster(hosts, annotations), &JudgeSettings::default(), &Policy::default(), NOON, None)
 }
 
 fn told(survey: &Survey) -> Vec<(String, &str, &str)> {
@@ -106,7 +106,7 @@ fn a_transition_elsewhere_excepts_nothing() {
     });
     let (key, object) = Object::from_value(Kind::IstioGateway, elsewhere).unwrap();
     snapshot.insert(key, object);
-    let survey = survey(&snapshot, &JudgeSettings::default(), &Policy::default(), NOON);
+    let survey = survey(&snapshot, &JudgeSettings::default(), &Policy::default(), NOON, None);
     assert!(survey.fails());
     assert_eq!(told(&survey), [row("PL110", "error", "plain"), row("PL700", "note", "plain")]);
 }
@@ -146,7 +146,7 @@ fn configuration_that_is_refused_is_beyond_exceptions() {
     });
     let (key, object) = Object::from_value(Kind::ConfigMap, config).unwrap();
     snapshot.insert(key, object);
-    let survey = survey(&snapshot, &JudgeSettings::default(), &Policy::default(), NOON);
+    let survey = survey(&snapshot, &JudgeSettings::default(), &Policy::default(), NOON, None);
     assert!(survey.fails(), "{survey:?}");
     assert!(survey.plain(Severity::Error).any(|finding| finding.code == Code(1)));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use plumbline::audit::access::{self as audit, LEASE_ACCESS, WriteAccess};
+use plumbline::audit::access::{self as audit, AuditAccess, LEASE_ACCESS};
 use plumbline::cluster::{ACCESS, Access, DECLARING_ACCESS, Reach, VirtualAccess};
 use serde_json::{Value, json};
 
@@ -31,13 +31,10 @@ fn by_default_all_that_is_read_may_be_read_in_every_namespace() {
 fn what_the_audit_writes_may_be_written_by_name_and_events_anywhere() {
     let rendering = Rendering::of("plumbline", &[]);
 
-    let besides = rights_to_write(audit::ACCESS);
-    assert_eq!(
-        granted(&rendering.only("ClusterRole")),
-        rights(ACCESS.iter()).into_iter().chain(besides).collect()
-    );
+    let besides = rights_of_audit(audit::ACCESS);
+    assert_eq!(granted(&rendering.only("ClusterRole")), rights(ACCESS.iter()).into_iter().chain(besides).collect());
     let role = rendering.only("Role");
-    assert_eq!(granted(&role), rights_to_write(&[LEASE_ACCESS]));
+    assert_eq!(granted(&role), rights_of_audit(&[LEASE_ACCESS]));
     let lease = rendering.only("Lease");
     assert_eq!((&lease["metadata"]["name"], &lease["spec"]), (&json!(audit::NAME), &Value::Null));
     assert_eq!(lease["metadata"]["namespace"], role["metadata"]["namespace"]);
@@ -132,8 +129,8 @@ fn rights<'a>(declared: impl Iterator<Item = &'a Access>) -> BTreeSet<Right> {
     declared.flat_map(of_one).collect()
 }
 
-fn rights_to_write(declared: &[WriteAccess]) -> BTreeSet<Right> {
-    let of_one = |access: &WriteAccess| {
+fn rights_of_audit(declared: &[AuditAccess]) -> BTreeSet<Right> {
+    let of_one = |access: &AuditAccess| {
         all(&[access.group.to_owned()], &[access.resource.to_owned()], &[access.name], access.verbs)
     };
     declared.iter().flat_map(of_one).collect()
