@@ -188,3 +188,29 @@ fn namespaces(Walked { subject, affected, .. }: &Walked) -> String {
     let stands_for = if affected.synthetic { ", where nothing is deployed yet" } else { "" };
     format!("{named}{stands_for}, as {} is walked", quote::name(&subject.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_anybody_wrote_is_text_and_stays_on_its_line() {
+        let mut page = Page(String::new());
+        page.element("p", "line", "<img src=x onerror=\"alert('a')\">&\n\u{202e}");
+        let expected =
+            "<p class=\"line\">&lt;img src=x onerror=&quot;alert(&#39;a&#39;)&quot;&gt;&amp;\\n\\u{202e}</p>\n";
+        assert_eq!(page.0, expected);
+    }
+
+    #[test]
+    fn an_empty_section_says_so() {
+        let mut page = Page(String::new());
+        page.section("gateways", "Gateways", |_| {});
+        assert!(page.0.contains("<p class=\"none\">none</p>"), "{}", page.0);
+    }
+
+    #[test]
+    fn the_style_sheet_loads_nothing() {
+        assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
+    }
+}

@@ -150,3 +150,21 @@ fn configuration_that_is_refused_is_beyond_exceptions() {
     assert!(survey.fails(), "{survey:?}");
     assert!(survey.plain(Severity::Error).any(|finding| finding.code == Code(1)));
 }
+
+#[test]
+fn ten_thousand_services_that_cannot_differ_are_walked_as_few() {
+    let mut snapshot = cluster(NARROW, &json!({}));
+    let few = survey(&snapshot, &JudgeSettings::default(), &Policy::default(), NOON, None);
+    for index in 0..10_000 {
+        let metadata = json!({"name": format!("model-{index}"), "namespace": format!("team-{}", index % 500)});
+        let service = json!({"metadata": metadata, "spec": {"predictor": {"model": {}}}});
+        let (key, object) = Object::from_value(Kind::InferenceService, service).unwrap();
+        snapshot.insert(key, object);
+        let service = json!({"metadata": metadata, "spec": {"ports": [{"port": 80}], "selector": {"app": "model"}}});
+        let (key, object) = Object::from_value(Kind::Service, service).unwrap();
+        snapshot.insert(key, object);
+    }
+    let many = survey(&snapshot, &JudgeSettings::default(), &Policy::default(), NOON, None);
+    assert_eq!(many.inference_services, few.inference_services + 10_000);
+    assert!(many.walks.len() <= few.walks.len() + 4, "{} walks instead of {}", many.walks.len(), few.walks.len());
+}
