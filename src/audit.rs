@@ -30,10 +30,11 @@ pub use page::{PATH, STYLE_PATH, router};
 
 use crate::engine::JudgeSettings;
 use crate::exception::Policy;
-use crate::gather::{GatherError, Source, settle};
+use crate::gather::{self, GatherError, Source, settle};
 use crate::rules;
 use crate::survey::{Placement, State, Survey, survey};
 use crate::telemetry::Throttle;
+use crate::view::Snapshot;
 use crate::webhook;
 
 /// How long a walk may take, reads included.
@@ -65,7 +66,7 @@ pub struct Audit<S> {
 pub struct AuditOptions {
     /// How often at least.
     pub interval: Duration,
-    /// The Lease by which one replica is elected.
+    /// The Lease by which one replica is elected; the report has its name too.
     pub lease: LeaseName,
 }
 
@@ -92,12 +93,17 @@ impl<S: Source> Audit<S> {
         *self.placed.lock().unwrap_or_else(PoisonError::into_inner) = placements;
     }
 
-    async fn walk(&self) -> Result<Arc<Survey>, GatherError> {
-        let now = webhook::now();
+    /// Looks at the cluster as the watches have it.
+    fn look(&self, snapshot: &Snapshot) -> Survey {
         let placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let placed = placed.as_ref().map(|placed| placed.as_slice());
-        let judge = |snapshot: &_| {
-            let survey = survey(snapshot, &self.judge, &self.policy, now, placed);
+        survey(snapshot, &self.judge, &self.policy, webhook::now(), placed)
+    }
+
+    /// Walks the cluster with all that this rests on read afresh.
+    async fn walk(&self) -> Result<Arc<Survey>, GatherError> {
+        let judge = |snapshot: &Snapshot| {
+            let survey = self.look(snapshot);
             let needs = survey.needs.clone();
             (survey, needs)
         };
@@ -121,9 +127,11 @@ impl<S: Source> Audit<S> {
         let mut term = Term {
             audit: self,
             events,
-            results: results::Results::new(api.clone()),
+            results: results::Results::new(api.clone(), options.lease.name.clone()),
             placements: placements::Placements::new(api),
             is_behind: false,
+            last: None,
+            walked: None,
             tenure,
             changes,
             interval: options.interval,
@@ -146,6 +154,10 @@ struct Term<'a, S> {
     placements: placements::Placements,
     /// Whether services were left behind when the cluster was last walked.
     is_behind: bool,
+    /// What was told last.
+    last: Option<Arc<Survey>>,
+    /// When everything was read last.
+    walked: Option<Instant>,
     tenure: lease::Tenure,
     changes: watch::Receiver<u64>,
     interval: Duration,
@@ -159,6 +171,7 @@ impl<S: Source> Term<'_, S> {
                 self.audit.metrics.hide();
                 self.events.forget();
                 self.results.forget();
+                (self.last, self.walked) = (None, None);
                 self.tenure.begun().await;
             }
             let (took, next) = self.round().await;
@@ -170,7 +183,7 @@ impl<S: Source> Term<'_, S> {
     async fn round(&mut self) -> (Duration, Duration) {
         let started = Instant::now();
         self.changes.borrow_and_update();
-        let survey = match self.walk().await {
+        let survey = match self.survey().await {
             Ok(survey) => survey,
             Err(error) => {
                 self.audit.metrics.failed();
@@ -190,11 +203,26 @@ impl<S: Source> Term<'_, S> {
             self.results.write(&survey).await;
         }
         tracing::debug!(milliseconds = took.as_secs_f64() * 1000.0, fails = survey.fails(), "audited");
-        let next = until_the_next_end(&survey).min(self.placements.due(self.is_behind).max(SOON));
-        (took, self.interval.min(next))
+        self.last = Some(survey.clone());
+        (took, until_the_next_end(&survey).min(self.until_due()).max(SOON))
     }
 
-    async fn walk(&mut self) -> Result<Arc<Survey>, GatherError> {
+    /// How long what was read may still be taken for granted where no change is seen: pods come and go unseen, and net-istio's
+    /// work too.
+    fn until_due(&self) -> Duration {
+        let walked = self.walked.map_or(Duration::ZERO, |walked| self.interval.saturating_sub(walked.elapsed()));
+        walked.min(self.placements.due(self.is_behind))
+    }
+
+    async fn survey(&mut self) -> Result<Arc<Survey>, GatherError> {
+        // Most of what changes in a busy cluster changes nothing here, and nothing need be read to see that.
+        if let Some(last) = self.last.as_ref().filter(|_| !self.until_due().is_zero()) {
+            let seen = self.audit.look(&gather::read(self.audit.source.snapshot()));
+            if seen.says_as(last) {
+                return Ok(Arc::new(seen));
+            }
+        }
+        let started = Instant::now();
         self.audit.place(self.placements.current(self.is_behind).await);
         let mut survey = self.audit.walk().await?;
         if self.placements.note(&survey.gateways) {
@@ -202,6 +230,7 @@ impl<S: Source> Term<'_, S> {
             self.audit.place(None);
             survey = self.audit.walk().await?;
         }
+        self.walked = Some(started);
         self.is_behind = survey.entries.iter().any(|entry| entry.finding.code == rules::LEFT_BEHIND);
         Ok(survey)
     }

@@ -141,6 +141,14 @@ impl Survey {
         self.plain(Severity::Error).next().is_some()
     }
 
+    /// Whether two looks at a cluster have the same to say.
+    #[must_use]
+    pub fn says_as(&self, other: &Self) -> bool {
+        (&self.entries, &self.transitions, &self.suppressions)
+            == (&other.entries, &other.transitions, &other.suppressions)
+            && (&self.unknown, self.is_drift_known) == (&other.unknown, other.is_drift_known)
+    }
+
     /// How many transitions stand so; the objects of one count once.
     #[must_use]
     pub fn transitions_that_are(&self, state: State) -> usize {

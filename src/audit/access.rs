@@ -15,7 +15,7 @@ pub struct AuditAccess {
     pub name: Option<&'static str>,
 }
 
-/// The name of the Lease and of the report.
+/// The name of the Lease and of the report, where no other is given; and the field manager of both.
 pub const NAME: &str = "plumbline-audit";
 
 /// In the whole cluster.

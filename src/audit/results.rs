@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::access::NAME;
 use super::api::{Api, ApiError};
 use super::events::reference;
 use crate::finding::{Remedy, Severity};
@@ -42,6 +41,7 @@ pub(super) const POLICY_REPORTS: ReportKind = ReportKind {
 
 pub(super) struct Results {
     api: Api,
+    name: String,
     kind: Option<ReportKind>,
     looked: Option<Instant>,
     written: Option<Value>,
@@ -49,8 +49,9 @@ pub(super) struct Results {
 }
 
 impl Results {
-    pub(super) fn new(api: Api) -> Self {
-        Self { api, kind: None, looked: None, written: None, throttle: Throttle::default() }
+    /// Writes a report of this name.
+    pub(super) fn new(api: Api, name: String) -> Self {
+        Self { api, name, kind: None, looked: None, written: None, throttle: Throttle::default() }
     }
 
     /// Forgets what was written: another replica goes on.
@@ -62,11 +63,11 @@ impl Results {
     pub(super) async fn write(&mut self, survey: &Survey) {
         self.look().await;
         let Some(kind) = self.kind else { return };
-        let report = report(survey, kind);
+        let report = report(survey, kind, &self.name);
         if self.written.as_ref() == Some(&report) {
             return;
         }
-        let path = format!("/apis/{}/{}/{}/{NAME}", kind.group, kind.version, kind.plural);
+        let path = format!("/apis/{}/{}/{}/{}", kind.group, kind.version, kind.plural, self.name);
         match self.api.apply(&path, &report).await {
             Ok(_) => self.written = Some(report),
             Err(ApiError::NotFound) => self.looked = None,
@@ -114,7 +115,7 @@ fn serves(resources: &Value, kind: ReportKind) -> bool {
 }
 
 /// The report. It holds no time, so that it changes only when something is found or gone.
-fn report(survey: &Survey, kind: ReportKind) -> Value {
+fn report(survey: &Survey, kind: ReportKind, name: &str) -> Value {
     let entries = survey.entries.iter().map(entry);
     let idle = survey.suppressions.iter().filter(|suppression| suppression.findings == 0).map(suppression);
     let results: Vec<Value> = entries.chain(idle).collect();
@@ -129,7 +130,7 @@ fn report(survey: &Survey, kind: ReportKind) -> Value {
     json!({
         "apiVersion": format!("{}/{}", kind.group, kind.version),
         "kind": kind.kind,
-        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/managed-by": "plumbline"}},
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "plumbline"}},
         "summary": summary,
         "results": results.into_iter().take(MOST).collect::<Vec<_>>(),
     })

@@ -24,7 +24,7 @@ pub struct AuditOptions {
     /// The namespace of the Lease that elects the replica [default: the pod's own, else plumbline].
     #[arg(long, env = "PLUMBLINE_AUDIT_LEASE_NAMESPACE", value_name = "NAMESPACE")]
     pub audit_lease_namespace: Option<String>,
-    /// The name of the Lease [default: plumbline-audit].
+    /// The name of the Lease, and of the report [default: plumbline-audit].
     #[arg(long, env = "PLUMBLINE_AUDIT_LEASE_NAME", value_name = "NAME")]
     pub audit_lease_name: Option<String>,
 }

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::stage::{Stage, render};
 use super::stock::{self, kserve_config, named};
-use crate::control_plane::{Scope, User};
-use crate::wait;
+use crate::control_plane::{ControlPlane, Scope, User};
+use crate::{wait, yaml};
 use auditor::{Auditor, Told};
 
 /// What two writers at once have done is told within this time of the second write.
@@ -100,7 +100,6 @@ fn what_two_writers_break_together_is_told_within_five_seconds() {
     let told = story.wait_for("HostsNotCovered", "Gateway knative-serving/spare-gateway", IN_TIME);
     let took = written.elapsed();
     assert!(took < IN_TIME, "{took:?}");
-    println!("told {took:?} after the second write");
     assert_eq!(told.kind, "Warning");
     assert!(told.note.starts_with("PL110: ") && told.note.contains("iris in models"), "{told:#?}");
     assert!(told.note.contains("To fix: add "), "{told:#?}");
@@ -169,6 +168,46 @@ fn a_transition_is_told_of_while_it_is_open_and_is_an_error_once_overdue() {
     auditor.wait_for_metric(r#"plumbline_audit_transitions{state="overdue"} 1"#);
     auditor.wait_for_metric(r#"plumbline_audit_transitions{state="open"} 0"#);
     auditor.wait_for_metric(r#"plumbline_audit_findings{code="PL110",severity="error",standing="plain"} 1"#);
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_and_the_rest_goes_on() {
+    let story = Story::begin();
+    let control_plane = story.stage.control_plane;
+    let rights = yaml::objects(&render(control_plane, "rbac", &[]));
+    for (resource, says) in [
+        ("events", "an Event cannot be written: forbidden: events.events.k8s.io is forbidden"),
+        ("virtualservices", "where net-istio has put services is not known: forbidden"),
+        ("leases", "the Lease plumbline/plumbline-audit cannot be kept: forbidden"),
+    ] {
+        let lessened: Vec<Value> = rights.iter().map(|object| without_rule(object, resource)).collect();
+        grant(control_plane, &lessened);
+        let auditor = Auditor::start(&story.stage, &[]);
+        story.write(&story.cut());
+        wait::until(resource, Duration::from_secs(30), || {
+            let log = auditor.server.log();
+            if log.contains(says) { Ok(()) } else { Err(log) }
+        });
+        if resource != "leases" {
+            auditor.wait_for_metric(r#"plumbline_audit_findings{code="PL110",severity="error",standing="plain"} 1"#);
+        }
+        assert!(auditor.get("/audit").contains("PL110"), "the page needs none of them");
+        auditor::forget(control_plane);
+    }
+    grant(control_plane, &rights);
+}
+
+fn grant(control_plane: &ControlPlane, rights: &[Value]) {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": rights});
+    control_plane.apply(&list.to_string(), &["--server-side", "--force-conflicts"]).expect_success();
+}
+
+fn without_rule(role: &Value, resource: &str) -> Value {
+    let mut role = role.clone();
+    if let Some(rules) = role["rules"].as_array_mut() {
+        rules.retain(|rule| !rule["resources"].as_array().unwrap().contains(&resource.into()));
+    }
+    role
 }
 
 #[test]

@@ -45,13 +45,13 @@ fn a_browser_draws_the_broken_hop_in_red() {
         assert!(!complaints.contains(word), "{complaints}");
     }
 
+    // For whoever wants to look at it.
     let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit-page.png");
     let screenshot = format!("--screenshot={}", picture.display());
     let (_, complaints) =
         browse(profile.path(), &auditor.url("/audit"), &[&screenshot, "--window-size=1280,1400", "--hide-scrollbars"]);
     let length = std::fs::metadata(&picture).unwrap_or_else(|error| panic!("{error}: {complaints}")).len();
     assert!(length > 20_000, "{length} bytes are no page");
-    println!("{}", picture.display());
 }
 
 /// What a browser prints, and what it complains of.
