@@ -12,7 +12,7 @@ declare_rule! {
     /// ## What breaks
     ///
     /// What the warnings that follow list, until the rest of the change is made. Nothing is undone at the end of the transition: what
-    /// is broken then stays so.
+    /// is broken then stays so. The audit tells of it meanwhile.
     ///
     /// ## Why
     ///

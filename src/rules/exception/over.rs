@@ -13,7 +13,7 @@ declare_rule! {
     ///
     /// A write that cuts requests is refused as if it declared nothing. Any other passes, with a warning where it brings the
     /// declaration: every transition is over one day, and an object that self-healing, a rollback or a restore creates again still
-    /// carries it.
+    /// carries it. The audit makes an error of it where requests still fail that it would have excepted.
     ///
     /// ## Why
     ///

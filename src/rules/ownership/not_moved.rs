@@ -29,7 +29,8 @@ declare_rule! {
     /// Knative's own documentation in `config-istio` warns: do not add or remove gateways after Knative services have been
     /// created, "existing services will not be updated to reflect the new gateway configuration and may become unreachable".
     /// net-istio does walk over its ingresses after a change, but it probes none that was ready before, so nobody learns of one
-    /// that went wrong.
+    /// that went wrong. A write is warned of the services that move; `plumbline audit` names those that net-istio has left where
+    /// they were, as the VirtualServices say that it makes of them.
     ///
     /// ## How to fix
     ///
