@@ -29,7 +29,9 @@ pub(super) fn left_behind(snapshot: &Snapshot, facts: &ClusterFacts, placements:
     let mut gateways: BTreeSet<&GatewayRef> = BTreeSet::new();
     for placement in behind {
         names.insert((&placement.namespace, &placement.name));
-        gateways.extend(&placement.gateways);
+        let is_named =
+            |gateway: &&GatewayRef| istio.local.iter().chain(&istio.external).any(|entry| entry.gateway == **gateway);
+        gateways.extend(placement.gateways.iter().filter(|gateway| !is_named(gateway)));
     }
     let mut affected = Affected::default();
     for (namespace, name) in &names {

@@ -113,13 +113,17 @@ pub(crate) fn left_behind(
 ) -> Finding {
     let site = facts.istio_config().site(ConfigMap::path("local-gateways"));
     let names: Vec<String> = old.iter().map(ToString::to_string).collect();
-    let old = quote::names(names.iter().map(String::as_str));
+    let old = if names.is_empty() { "others".to_owned() } else { quote::names(names.iter().map(String::as_str)) };
     let new = format!("{} and {}", gateways(&istio.local), gateways(&istio.external));
     let message = format!(
-        "{} of the services are routed by {old} still, and not by the gateways of the lists, {new}",
-        affected.total()
+        "{count} on {old} still, and not on the gateways of the lists, {new}",
+        count = if affected.total() == 1 {
+            "1 service is".to_owned()
+        } else {
+            format!("{} services are", affected.total())
+        }
     );
-    let text = format!("keep what {old} needs, and see in net-istio's log why it does not follow");
+    let text = format!("keep {old} and its Service until net-istio has followed; its log says what is in the way");
     let remedy = remedy::by_hand(&site.object, text);
     let explanation = Explanation::new(&SERVICES_NOT_MOVED, message, site, gateways(&istio.local)).remedy(remedy);
     let words = ("drift", "services stay Ready whatever happens to their requests");

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use plumbline::exception::{Moment, Span};
 use serde_json::{Value, json};
 
-use super::stage::{Stage, render};
+use super::stage::{Stage, grant_rights_of_chart, render};
 use super::stock::{self, kserve_config, named};
 use crate::control_plane::{ControlPlane, Scope, User};
 use crate::{wait, yaml};
@@ -33,6 +33,7 @@ impl Story {
     fn begin() -> Self {
         let stage = Stage::enter();
         auditor::forget(stage.control_plane);
+        grant_rights_of_chart(stage.control_plane);
         let shipped = stock::install(&stage);
         Self { stage, shipped }
     }
@@ -204,7 +205,7 @@ fn grant(control_plane: &ControlPlane, rights: &[Value]) {
 
 fn without_rule(role: &Value, resource: &str) -> Value {
     let mut role = role.clone();
-    if let Some(rules) = role["rules"].as_array_mut() {
+    if let Some(rules) = role.get_mut("rules").and_then(Value::as_array_mut) {
         rules.retain(|rule| !rule["resources"].as_array().unwrap().contains(&resource.into()));
     }
     role
