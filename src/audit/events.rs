@@ -22,6 +22,8 @@ use crate::telemetry::Throttle;
 const RENEWAL: Duration = Duration::from_mins(30);
 /// How many Events are made after one walk; the rest wait for the next.
 const AT_ONCE: usize = 50;
+/// How long nothing new is told after a failure: where we may not, there would be no end of asking.
+const PAUSE: Duration = Duration::from_secs(30);
 /// The longest note, in bytes; the API server takes no more than 1024.
 const NOTE: usize = 1_000;
 /// Who reports.
@@ -37,6 +39,7 @@ pub(super) struct Events {
     told: BTreeMap<Identity, Told>,
     /// What was told and ended; its Event may still be there.
     ended: BTreeSet<Identity>,
+    failed: Option<Instant>,
     throttle: Throttle,
 }
 
@@ -49,7 +52,14 @@ struct Told {
 
 impl Events {
     pub(super) fn new(api: Api, instance: String) -> Self {
-        Self { api, instance, told: BTreeMap::new(), ended: BTreeSet::new(), throttle: Throttle::default() }
+        Self {
+            api,
+            instance,
+            told: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            failed: None,
+            throttle: Throttle::default(),
+        }
     }
 
     /// Forgets what was told: another replica goes on.
@@ -73,7 +83,7 @@ impl Events {
             match self.told.get(&identity) {
                 Some(told) if told.at.elapsed() < RENEWAL => {}
                 Some(_) => self.renew(&identity, finding).await,
-                None if made < AT_ONCE => {
+                None if made < AT_ONCE && self.failed.is_none_or(|at| at.elapsed() >= PAUSE) => {
                     made += 1;
                     self.begin(identity, finding).await;
                 }
@@ -96,7 +106,12 @@ impl Events {
                     self.observe_again(&told).await;
                 }
             }
-            Err(error) => return self.complain(&error),
+            // In a namespace that is not there nobody can be told.
+            Err(ApiError::NotFound) => {}
+            Err(error) => {
+                self.failed = Some(Instant::now());
+                return self.complain(&error);
+            }
         }
         self.told.insert(identity, told);
     }
