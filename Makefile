@@ -3,7 +3,7 @@
 CONTROL_PLANE = tests/control-plane/build.sh
 CLIENTS = tests/clients/build.sh
 
-.PHONY: build test lint deny bench docs docs-gitops
+.PHONY: build test lint deny bench docs docs-gitops browser-test
 
 build:
 	cargo build --release --locked
@@ -13,6 +13,12 @@ build:
 test:
 	assets=$$($(CONTROL_PLANE)) && clients=$$($(CLIENTS)) && \
 		KUBEBUILDER_ASSETS=$$assets GITOPS_CLIENTS=$$clients cargo test --locked
+
+# The audit's page in a real browser. It needs Debian's chromium, 300 MB that `make test` does without.
+browser-test:
+	command -v chromium >/dev/null || { echo "install chromium: apt-get install chromium" >&2; exit 1; }
+	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo test --locked --test api_server \
+		a_browser_draws_the_broken_hop_in_red -- --ignored --nocapture
 
 lint:
 	cargo fmt --check

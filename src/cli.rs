@@ -1,5 +1,6 @@
 //! The command line: arguments are parsed here, one command a file below.
 
+mod audit;
 mod check;
 mod config;
 mod explain;
@@ -56,6 +57,10 @@ enum Command {
     ///
     /// Exit code 0: a safe order. 1: none was found. 2: the arguments or the input could not be used.
     Plan(plan::Plan),
+    /// Look at a cluster as it stands: what is broken, which transitions are open or overdue, which suppressions are in force.
+    ///
+    /// Exit code 0: no request is cut that nothing excepts. 1: one is. 2: the arguments or the cluster could not be used.
+    Audit(audit::Audit),
     /// Explain a code: what breaks, why, and how to mend it.
     Explain(explain::Explain),
     /// Print the settings in force, as a settings file.
@@ -81,6 +86,9 @@ impl Cli {
             }
             Command::Plan(plan) => {
                 settings(ServeOptions::default()).map_err(Into::into).and_then(|settings| plan.run(&settings))
+            }
+            Command::Audit(audit) => {
+                settings(ServeOptions::default()).map_err(Into::into).and_then(|settings| audit.run(&settings))
             }
             Command::Explain(explain) => explain.run(),
             Command::Config(config) => {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use facts::located;
 pub(crate) use facts::{KSERVE_CONTROLLER, NET_ISTIO_CONTROLLER};
-pub use inspect::{Inspected, Traced, inspect, walks_of};
+pub use inspect::{Inspected, Traced, Walked, inspect, walks_of};
 
 use crate::finding::{Affected, Code, Finding};
 use crate::model::Object;

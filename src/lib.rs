@@ -17,11 +17,14 @@
 //! * **plan**: the order of single writes in which a change of several objects cuts no request.
 //! * **engine**, **rules**, **finding**, **quote**: what a change breaks, and how to say it.
 //! * **exception**, **rehearsal**: what an object declares to be let through all the same; writes one after the other.
+//! * **survey**: a cluster as it stands, and what of it is excepted.
 //! * **gather**, **cluster**, **manifests**: where objects come from.
 //! * **webhook**, **admission**, **server**, **certs**: from a TLS connection to an answer.
+//! * **audit**: the cluster as it stands, walked in the background by one replica: Events, a report, a page.
 //! * **report**, **cli**, **settings**, **telemetry**, **metrics**: for people and their tools.
 
 pub mod admission;
+pub mod audit;
 pub mod certs;
 pub mod cli;
 pub mod cluster;
@@ -44,6 +47,7 @@ pub mod report;
 pub mod rules;
 pub mod server;
 pub mod settings;
+pub mod survey;
 pub mod syntax;
 pub mod telemetry;
 pub mod view;

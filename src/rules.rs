@@ -29,8 +29,9 @@ mod suggest;
 use std::fmt;
 
 pub use ambiguity::ambiguities;
-pub(crate) use exception::{beyond, futile, mistaken, not_asked, not_permitted, over};
+pub(crate) use exception::{beyond, futile, futile_found, mistaken, not_asked, not_permitted, open, over, overdue};
 pub use explain::explain_break;
+pub(crate) use ownership::left_behind;
 pub use ownership::{conditions, consequences, direct_callers, example_edit};
 pub use refusal::{CONTROLLER_ERROR, explain_config_missing, explain_refusal};
 
@@ -42,6 +43,8 @@ use crate::walk::Hop;
 pub const CANNOT_BE_PROVEN: Code = ambiguity::UNPROVEN.code;
 /// The code of what a declared transition lets through.
 pub const TRANSITION_OPEN: Code = exception::OPEN.code;
+/// The code of services that are not on the gateways of their list.
+pub(crate) const LEFT_BEHIND: Code = ownership::SERVICES_NOT_MOVED.code;
 
 /// What a code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -103,6 +103,7 @@ pub struct Server {
     certificates: Arc<Certificates>,
     clients: Option<ClientAuthority>,
     metrics: Arc<Metrics>,
+    pages: Router,
 }
 
 struct Bound {
@@ -125,7 +126,13 @@ impl Server {
             None => None,
         };
         let acceptor = TlsAcceptor::from(Arc::new(tls));
-        Ok(Self { settings, public, health, acceptor, certificates, clients, metrics })
+        Ok(Self { settings, public, health, acceptor, certificates, clients, metrics, pages: Router::new() })
+    }
+
+    /// Adds pages to the health port; a server without one has none.
+    #[must_use]
+    pub fn with_pages(self, pages: Router) -> Self {
+        Self { pages, ..self }
     }
 
     /// Where the webhook listens; tells the port when 0 was asked for.
@@ -146,7 +153,7 @@ impl Server {
     /// Stopping takes three steps: readiness ends while everybody is still served, for `drain`; then no connection is
     /// accepted and requests in flight are finished, for at most `finish`; then what is left is cut.
     pub async fn serve(self, application: Router, readiness: &Readiness, stop: CancellationToken) {
-        let Self { settings, public, health, acceptor, certificates, clients, metrics } = self;
+        let Self { settings, public, health, acceptor, certificates, clients, metrics, pages } = self;
         let lifecycle = Lifecycle::new(stop);
         let _guard = lifecycle.guard();
         let connections = TaskTracker::new();
@@ -166,7 +173,7 @@ impl Server {
         let gate = readiness.gate("self-probe");
         let ports = [
             Some((public.listener, port(Some(tls), routes::public(application, readiness, &metrics)))),
-            health.map(|bound| (bound.listener, port(None, routes::health(readiness, &metrics)))),
+            health.map(|bound| (bound.listener, port(None, routes::health(pages, readiness, &metrics)))),
         ];
         for (listener, port) in ports.into_iter().flatten() {
             let accepting = Accepting::new(port, settings.connections, connections.clone());

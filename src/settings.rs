@@ -1,6 +1,9 @@
 //! What may be configured, declared once: every setting is a flag, an environment variable and a key of the settings file,
 //! and has a default that suits a stock install.
 
+mod audit;
+mod error;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,11 +12,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+pub use audit::{AuditOptions, AuditSettings};
+pub use error::SettingsError;
+
 use crate::admission::go_duration;
 use crate::engine::{JudgeSettings, SyntheticPolicy};
 use crate::exception::{Policy, Span};
 use crate::model::names::is_dns_label;
-use crate::model::version::{Release, ReleaseError, Versions};
+use crate::model::version::{Release, Versions};
 use crate::walk::ClusterFacts;
 
 /// The service account of the Knative operator, as its own manifests install it.
@@ -119,6 +125,10 @@ pub struct ServeOptions {
     /// How many reviews are judged at a time.
     #[arg(long, env = "PLUMBLINE_CONCURRENCY", value_name = "NUMBER")]
     pub concurrency: Option<usize>,
+    /// Of the audit; keys of their own in the settings file.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub audit: AuditOptions,
 }
 
 /// The settings in force.
@@ -151,53 +161,8 @@ pub struct ServeSettings {
     pub drain: Duration,
     /// How many reviews are judged at a time.
     pub concurrency: usize,
-}
-
-/// A setting that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("the settings file {path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is no TOML, or has a key that is no setting.
-    #[error(
-        "the settings file {path}: {message}; its keys are the names of flags, as in kserve-namespace = \"kserve\""
-    )]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
-    /// A release that is none.
-    #[error("{setting}: {source}")]
-    Release {
-        /// The setting.
-        setting: &'static str,
-        /// What is wrong.
-        source: ReleaseError,
-    },
-    /// A namespace that is no name.
-    #[error("{setting}: {value:?} is no namespace: lower-case letters, digits and dashes, at most 63 of them")]
-    Namespace {
-        /// The setting.
-        setting: &'static str,
-        /// What was given.
-        value: String,
-    },
-    /// A length of time that is none.
-    #[error("{setting}: {value:?} is no length of time: write it as 1h, 90m or 1h30m, in whole seconds")]
-    Duration {
-        /// The setting.
-        setting: &'static str,
-        /// What was given.
-        value: String,
-    },
+    /// Of the audit.
+    pub audit: AuditSettings,
 }
 
 impl Settings {
@@ -236,7 +201,8 @@ impl Settings {
         let namespaces = judge_namespaces.unwrap_or_default().into_iter().filter(|name| !name.is_empty());
         let namespaces: Result<Vec<Arc<str>>, _> =
             namespaces.map(|name| namespace("judge-namespaces", Some(name), "")).collect();
-        let ServeOptions { listen, health_listen, tls_cert, tls_key, client_ca, drain_seconds, concurrency } = serve;
+        let ServeOptions { listen, health_listen, tls_cert, tls_key, client_ca, drain_seconds, concurrency, audit } =
+            serve;
         Ok(Self {
             judge: JudgeSettings {
                 facts,
@@ -256,6 +222,7 @@ impl Settings {
                 client_ca,
                 drain: Duration::from_secs(drain_seconds.unwrap_or(10)),
                 concurrency: concurrency.unwrap_or(64),
+                audit: audit.resolve()?,
             },
         })
     }
@@ -289,9 +256,11 @@ impl Settings {
             client_ca: self.serve.client_ca.clone(),
             drain_seconds: Some(self.serve.drain.as_secs()),
             concurrency: Some(self.serve.concurrency),
+            audit: AuditOptions::default(),
         };
+        let audit = self.serve.audit.to_options();
         let text = |value: Result<String, toml::ser::Error>| value.unwrap_or_else(|error| format!("# {error}\n"));
-        text(toml::to_string(&judge)) + &text(toml::to_string(&serve))
+        text(toml::to_string(&judge)) + &text(toml::to_string(&serve)) + &text(toml::to_string(&audit))
     }
 }
 
@@ -323,6 +292,7 @@ impl ServeOptions {
             client_ca: self.client_ca.or(file.client_ca),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             concurrency: self.concurrency.or(file.concurrency),
+            audit: self.audit.over(file.audit),
         }
     }
 }
@@ -336,11 +306,13 @@ fn read_file(path: &Path) -> Result<(JudgeOptions, ServeOptions), SettingsError>
     };
     // TOML, the flags' names as keys.
     let values: toml::Table = toml::from_str(&text).map_err(malformed)?;
-    // Each half of the settings knows its own keys; together they know them all.
+    // Each part of the settings knows its own keys; together they know them all.
     let serve_keys = toml::Table::try_from(ServeOptions::all_given()).unwrap_or_default();
+    let (audit, values) = AuditOptions::parted(values);
     let (serve, judge): (toml::Table, toml::Table) =
         values.into_iter().partition(|(key, _)| serve_keys.contains_key(key));
-    Ok((judge.try_into().map_err(malformed)?, serve.try_into().map_err(malformed)?))
+    let serve = ServeOptions { audit: audit.try_into().map_err(malformed)?, ..serve.try_into().map_err(malformed)? };
+    Ok((judge.try_into().map_err(malformed)?, serve))
 }
 
 impl ServeOptions {
@@ -354,6 +326,7 @@ impl ServeOptions {
             client_ca: Some(PathBuf::new()),
             drain_seconds: Some(0),
             concurrency: Some(0),
+            audit: AuditOptions::default(),
         }
     }
 }

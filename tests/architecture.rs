@@ -20,6 +20,7 @@ const PURE: [&str; 15] = [
     "quote",
     "rehearsal",
     "rules",
+    "survey",
     "syntax",
     "view",
 ];

@@ -233,6 +233,47 @@ fn a_reader_that_leaves_is_no_error() {
     assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
 }
 
+#[test]
+fn an_audit_of_a_directory_says_what_counts_and_what_is_excepted() {
+    let sound = run(&["audit", "--manifests", EXAMPLE]);
+    assert_eq!((sound.code, sound.errors.as_str()), (0, ""));
+    assert!(
+        sound
+            .output
+            .ends_with("2 InferenceServices: 0 errors, 0 warnings; 0 transitions open, 0 overdue; 0 suppressions\n"),
+        "{}",
+        sound.output
+    );
+
+    let broken = BrokenExample::new();
+    let audited = run(&["audit", "--manifests", &broken.path()]);
+    assert_eq!(audited.code, 1, "{audited:?}");
+    assert!(audited.output.starts_with("error[PL110]: "), "{}", audited.output);
+
+    broken.annotate("plumbline.dev/allow.PL110: nobody calls them so");
+    let audited = run(&["audit", "--manifests", &broken.path()]);
+    assert_eq!(audited.code, 0, "{audited:?}");
+    let in_force = "suppressions in force:\n  PL110 on Gateway istio-system/custom-local-gateway, since \"nobody calls them so\": takes out 1 finding\n";
+    assert!(audited.output.contains(in_force), "{}", audited.output);
+    let report = run(&["audit", "-o", "json", "--manifests", &broken.path()]).json();
+    assert_eq!(report["findings"][0]["standing"], "suppressed", "{report}");
+    assert_eq!(report["suppressions"][0]["findings"], 1, "{report}");
+    assert_eq!(report["driftIsKnown"], false, "{report}");
+
+    let overdue = BrokenExample::new();
+    let until = "plumbline.dev/transition-until: \"2020-01-01T00:00:00Z\"";
+    overdue.annotate(&format!("plumbline.dev/transition: narrow\n    {until}"));
+    let audited = run(&["audit", "--manifests", &overdue.path()]);
+    assert_eq!(audited.code, 1, "{audited:?}");
+    let transition =
+        "narrow on Gateway istio-system/custom-local-gateway: overdue since 2020-01-01 00:00Z; broken: PL110";
+    assert!(audited.output.contains(transition), "{}", audited.output);
+    assert!(audited.output.contains("error[PL704]"), "{}", audited.output);
+
+    let nowhere = run(&["audit", "--manifests", "no/such/folder"]);
+    assert_eq!(nowhere.code, 2, "{nowhere:?}");
+}
+
 /// The example, but its local gateway lacks a host.
 struct BrokenExample(tempfile::TempDir);
 
@@ -246,6 +287,17 @@ impl BrokenExample {
             fs::write(folder.path().join(path.file_name().expect("a name")), text).expect("writable");
         }
         Self(folder)
+    }
+
+    /// Puts annotations on the gateway.
+    fn annotate(&self, lines: &str) {
+        let Self(folder) = self;
+        let path = folder.path().join("20-gateways.yaml");
+        let text = fs::read_to_string(&path).expect("text");
+        let name = "  name: custom-local-gateway\n";
+        assert!(text.contains(name), "{text}");
+        let annotated = text.replace(name, &format!("{name}  annotations:\n    {lines}\n"));
+        fs::write(path, annotated).expect("writable");
     }
 
     fn path(&self) -> String {

@@ -1,15 +1,19 @@
 //! `plumbline serve`
 
+mod auditing;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use self::auditing::Auditing;
 use super::source::{ClusterArgs, connect, snapshot};
 use crate::admission::{Limits, router};
 use crate::certs::{CertificateFiles, Certificates, Issued};
@@ -53,7 +57,12 @@ impl Serve {
             settings.judge = judge;
             let source = Arc::new(source);
             tokio::spawn(report_sync(Arc::clone(&source), readiness.gate("caches")));
-            return self.serve_source(source, settings, readiness).await;
+            let mut metrics = Metrics::new();
+            let stop = stopped()?;
+            let auditing = Auditing::start(&self.cluster, &source, &settings, &mut metrics, &stop).await?;
+            let pages = auditing.as_ref().map_or_else(Router::new, Auditing::pages);
+            self.serve_source(source, settings, readiness, metrics, pages, stop).await?;
+            return Auditing::end(auditing).await;
         };
         let manifests = Manifests::load(&[directory])?;
         for note in &manifests.notes {
@@ -64,7 +73,12 @@ impl Serve {
         if settings.transition.require_rbac {
             tracing::warn!("a directory has no RBAC to ask: everybody may declare transitions");
         }
-        self.serve_source(source, settings, readiness).await
+        if settings.serve.audit.is_on {
+            tracing::warn!(
+                "a directory is not audited in the background: `plumbline audit --manifests` looks at it once"
+            );
+        }
+        self.serve_source(source, settings, readiness, Metrics::new(), Router::new(), stopped()?).await
     }
 
     async fn serve_source<S: Source + 'static>(
@@ -72,8 +86,11 @@ impl Serve {
         source: Arc<S>,
         settings: Settings,
         readiness: Readiness,
+        metrics: Metrics,
+        pages: Router,
+        stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(metrics);
         let serve = settings.serve;
         let certificates = if let Some((chain, key)) = &serve.certificate {
             let files = CertificateFiles { chain: chain.clone(), key: key.clone() };
@@ -100,7 +117,7 @@ impl Serve {
         let server = Server::bind(server_settings, certificates, clients, Arc::clone(&metrics)).await?;
         let webhook = Arc::new(Webhook::new(source, settings.judge, settings.transition, settings.operator_users));
         let limits = Limits { concurrency: serve.concurrency, ..Limits::default() };
-        server.serve(router(webhook, limits, metrics), &readiness, stopped()?).await;
+        server.with_pages(pages).serve(router(webhook, limits, metrics), &readiness, stop).await;
         Ok(())
     }
 }

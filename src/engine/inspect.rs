@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::cohort::{Consulted, Distinctions, divide};
 use crate::engine::delta::{Findings, choices_of, refusal};
 use crate::engine::stand_in::{StandIn, candidates};
 use crate::engine::{JudgeSettings, SyntheticPolicy, located};
-use crate::finding::Finding;
+use crate::finding::{Affected, Finding};
 use crate::model::Labels;
 use crate::model::inference_service::Shape;
 use crate::rules;
@@ -23,6 +24,19 @@ pub struct Inspected {
     pub needs: std::collections::BTreeSet<crate::view::Need>,
     /// What was found out about the cluster.
     pub facts: ClusterFacts,
+    /// Every request that was walked, InferenceServices that cannot differ together.
+    pub walks: Vec<Walked>,
+}
+
+/// A request of everybody whose requests go the same way, walked for one of them.
+#[derive(Clone, Debug)]
+pub struct Walked {
+    /// The one that was walked.
+    pub subject: Subject,
+    /// Everybody.
+    pub affected: Arc<Affected>,
+    /// The walk, and why it broke.
+    pub traced: Traced,
 }
 
 /// Walks every request of a cluster, and says which do not arrive and which configuration is refused.
@@ -43,31 +57,41 @@ pub fn inspect(snapshot: &Snapshot, settings: &JudgeSettings) -> Inspected {
     let distinctions = Distinctions::of(&consulted);
     let choose = |subject: &Subject| choices_of(&configuration, subject, &facts.cluster_domain);
     let walker = Walker { view: &view, configuration: &configuration, facts: &facts };
+    let mut walked = Vec::new();
     for cohort in divide(snapshot.population(), &distinctions, choose) {
         for walk in walks(walker, &cohort.subject) {
-            if let Some(finding) = explained(walker, &cohort.subject, &walk) {
+            let finding = explained(walker, &cohort.subject, &walk);
+            if let Some(finding) = finding.clone() {
                 found.add_for(finding, &walk.request.kind, cohort.affected());
             }
+            let (subject, affected) = (cohort.subject.clone(), cohort.affected());
+            walked.push(Walked { subject, affected, traced: Traced { walk, finding } });
         }
     }
     for stand_in in StandIn::in_each(&settings.namespaces, &distinctions) {
         for walk in walks(walker, &stand_in.subject) {
-            add_stand_in(&mut found, walker, &stand_in, &walk);
+            let finding = add_stand_in(&mut found, walker, &stand_in, &walk);
+            walked.push(stand_in.walked(Traced { walk, finding }));
         }
     }
     if snapshot.population().is_empty() && settings.namespaces.is_empty() && settings.synthetic != SyntheticPolicy::Off
     {
-        inspect_stand_ins(&mut found, walker, &distinctions);
+        inspect_stand_ins(&mut found, &mut walked, walker, &distinctions);
     }
     let mut findings: Vec<_> = found.into_findings().collect();
     findings.extend(rules::conditions(&walker));
     findings.sort_by_key(Finding::rank);
-    Inspected { findings, needs: view.needs(), facts: facts.clone() }
+    Inspected { findings, needs: view.needs(), facts: facts.clone(), walks: walked }
 }
 
 /// Where nothing is deployed, a cluster in which no namespace could be reached is worth a finding; one that serves some of
 /// its namespaces only is as somebody wants it.
-fn inspect_stand_ins(found: &mut Findings, walker: Walker<'_, '_>, distinctions: &Distinctions<'_>) {
+fn inspect_stand_ins(
+    found: &mut Findings,
+    told: &mut Vec<Walked>,
+    walker: Walker<'_, '_>,
+    distinctions: &Distinctions<'_>,
+) {
     let mut by_kind: BTreeMap<RequestKind, Vec<(Rc<StandIn>, Walk)>> = BTreeMap::new();
     for stand_in in StandIn::in_each(&candidates(walker.view, walker.facts), distinctions) {
         let stand_in = Rc::new(stand_in);
@@ -75,19 +99,32 @@ fn inspect_stand_ins(found: &mut Findings, walker: Walker<'_, '_>, distinctions:
             by_kind.entry(walk.request.kind.clone()).or_default().push((stand_in.clone(), walk));
         }
     }
-    for walked in by_kind.into_values().filter(|walked| walked.iter().all(|(_, walk)| walk.end.broken().is_some())) {
+    for walked in by_kind.into_values() {
+        let is_nobody_reached = walked.iter().all(|(_, walk)| walk.end.broken().is_some());
         for (stand_in, walk) in walked {
             // Without KServe or Knative there is nothing to walk through yet.
-            if !walk.end.broken().is_some_and(|broken| matches!(broken.cause, Cause::ConfigMissing { .. })) {
-                add_stand_in(found, walker, &stand_in, &walk);
-            }
+            let is_begun = !walk.end.broken().is_some_and(|broken| matches!(broken.cause, Cause::ConfigMissing { .. }));
+            let finding = if is_nobody_reached && is_begun {
+                add_stand_in(found, walker, &stand_in, &walk)
+            } else {
+                explained(walker, &stand_in.subject, &walk)
+            };
+            told.push(stand_in.walked(Traced { walk, finding }));
         }
     }
 }
 
-fn add_stand_in(found: &mut Findings, walker: Walker<'_, '_>, stand_in: &StandIn, walk: &Walk) {
-    if let Some(finding) = explained(walker, &stand_in.subject, walk) {
+fn add_stand_in(found: &mut Findings, walker: Walker<'_, '_>, stand_in: &StandIn, walk: &Walk) -> Option<Finding> {
+    let finding = explained(walker, &stand_in.subject, walk);
+    if let Some(finding) = finding.clone() {
         found.add_for(finding, &walk.request.kind, stand_in.all.clone());
+    }
+    finding
+}
+
+impl StandIn {
+    fn walked(&self, traced: Traced) -> Walked {
+        Walked { subject: self.subject.clone(), affected: self.all.clone(), traced }
     }
 }
 

@@ -78,6 +78,7 @@ fn place(site: &Site) -> Value {
     json!({"object": object(&site.object), "field": site.path.to_string(), "line": site.line})
 }
 
+/// An object.
 pub(super) fn object(key: &ObjectKey) -> Value {
     json!({"group": key.kind.group(), "kind": key.kind.name(), "namespace": &*key.namespace, "name": &*key.name})
 }

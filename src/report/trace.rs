@@ -25,7 +25,8 @@ pub fn render(subject: &Subject, traced: &[Traced]) -> String {
     text
 }
 
-fn request(walk: &Walk) -> String {
+/// A request as people name it.
+pub(super) fn request(walk: &Walk) -> String {
     let (url, kind) = (&walk.request.url, &walk.request.kind);
     match (url.as_str(), kind) {
         ("", RequestKind::Additional(domain)) => format!("its name under {domain}"),
@@ -35,7 +36,8 @@ fn request(walk: &Walk) -> String {
     }
 }
 
-fn step(step: &Step) -> String {
+/// What a hop did.
+pub(super) fn step(step: &Step) -> String {
     match step {
         Step::Name { from, to } => format!("{} stands for {}", quote::name(from), quote::name(to)),
         Step::Service { service, port, target, pods } => {

@@ -9,9 +9,9 @@ mod permission;
 mod time;
 mod too_long;
 
-pub(crate) use futile::futile;
-pub(crate) use open::beyond;
-pub(crate) use over::over;
+pub(crate) use futile::{futile, futile_found};
+pub(crate) use open::{beyond, open};
+pub(crate) use over::{over, overdue};
 pub(crate) use permission::{not_asked, not_permitted};
 
 pub(super) use futile::FUTILE;
@@ -22,6 +22,8 @@ pub(super) use over::OVER;
 pub(super) use permission::NOT_PERMITTED;
 pub(super) use time::TIME;
 pub(super) use too_long::TOO_LONG;
+
+use std::collections::BTreeSet;
 
 use super::{Rule, remedy};
 use crate::exception::{Mistake, Moment, Policy, Span, TRANSITION, TRANSITION_UNTIL, Transition};
@@ -48,6 +50,12 @@ pub(crate) fn mistaken(changed: &ObjectKey, mistake: &Mistake, policy: &Policy, 
 /// A transition in a sentence.
 pub(crate) fn named(transition: &Transition, now: Moment) -> String {
     format!("transition {}, until {},", transition.name, transition.until.told_at(now))
+}
+
+/// The codes of findings, each once.
+fn codes(findings: &[&Finding]) -> String {
+    let codes: BTreeSet<String> = findings.iter().map(|finding| finding.code.to_string()).collect();
+    codes.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 fn annotation(changed: &ObjectKey, key: &str) -> Site {

@@ -10,6 +10,7 @@ mod overrides;
 
 pub use direct::direct_callers;
 pub use example::example_edit;
+pub(crate) use not_moved::left_behind;
 
 pub(super) use direct::DIRECT_CALLERS;
 pub(super) use entry_service::ENTRY_SERVICE_ELSEWHERE;

@@ -19,9 +19,9 @@ pub(super) fn public(application: Router, readiness: &Readiness, metrics: &Arc<M
     guarded(application.merge(health::router(readiness, metrics)), admission::PATH, metrics)
 }
 
-/// The health port.
-pub(super) fn health(readiness: &Readiness, metrics: &Arc<Metrics>) -> Router {
-    guarded(health::router(readiness, metrics), "no reviews", metrics)
+/// The health port: the health pages and others for people.
+pub(super) fn health(pages: Router, readiness: &Readiness, metrics: &Arc<Metrics>) -> Router {
+    guarded(pages.merge(health::router(readiness, metrics)), "no reviews", metrics)
 }
 
 fn guarded(router: Router, takes: &'static str, metrics: &Arc<Metrics>) -> Router {

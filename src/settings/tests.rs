@@ -27,6 +27,39 @@ fn what_is_printed_can_be_read_back() {
 }
 
 #[test]
+fn the_audit_has_keys_of_its_own() {
+    let file = write("audit = true\naudit-interval = \"90s\"\nlisten = \"127.0.0.1:9443\"\n");
+    let audit = AuditOptions { audit_lease_namespace: Some("guard".to_owned()), ..AuditOptions::default() };
+    let options = ServeOptions { audit, ..ServeOptions::default() };
+    let settings = Settings::resolve(JudgeOptions::default(), options, Some(file.path())).unwrap();
+    assert_eq!(
+        settings.serve.audit,
+        AuditSettings {
+            is_on: true,
+            interval: Duration::from_secs(90),
+            lease_namespace: Some("guard".to_owned()),
+            lease_name: "plumbline-audit".to_owned(),
+        }
+    );
+    let again = write(&settings.to_toml());
+    let again = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(again.path())).unwrap();
+    assert_eq!(again.serve, settings.serve);
+
+    for (interval, namespace, says) in
+        [("0s", "a", "audit-interval: \"0s\""), ("1m", "A b", "audit-lease-namespace: \"A b\"")]
+    {
+        let audit = AuditOptions {
+            audit_interval: Some(interval.to_owned()),
+            audit_lease_namespace: Some(namespace.to_owned()),
+            ..AuditOptions::default()
+        };
+        let options = ServeOptions { audit, ..ServeOptions::default() };
+        let error = Settings::resolve(JudgeOptions::default(), options, None).unwrap_err().to_string();
+        assert!(error.starts_with(says), "{error}");
+    }
+}
+
+#[test]
 fn a_key_that_is_no_setting_is_an_error_that_names_it() {
     let file = write("kserve-namespaces = \"kubeflow\"\n");
     let error = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap_err();

@@ -68,6 +68,11 @@ impl PlumblineServer {
         self.process.log()
     }
 
+    /// Asks it to end, as the kubelet does.
+    pub(crate) fn terminate(&self) {
+        self.process.terminate();
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process.kill();

@@ -35,6 +35,12 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
     }
 
+    /// Asks the program to end, as the kubelet does.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
     /// Ends the program at once, as the kernel would under memory pressure.
     pub(crate) fn kill(&mut self) {
         // An error says that it has ended already.

@@ -1,6 +1,7 @@
 //! Whole stories against a real API server with upstream's CRDs and stock configuration: what is written, in which order, and
 //! what each writer is told.
 
+mod audit;
 mod bootstrap;
 mod exempt;
 mod gitops;

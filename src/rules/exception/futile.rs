@@ -1,6 +1,8 @@
 //! PL710.
 
+use super::{annotation, finding};
 use crate::exception::{Futile, Remark, Why};
+use crate::finding::Finding;
 use crate::model::ANNOTATION_PREFIX as PREFIX;
 use crate::object::ObjectKey;
 use crate::quote;
@@ -82,4 +84,15 @@ pub(crate) fn futile(changed: &ObjectKey, futile: &Futile) -> Remark {
     };
     let text = format!("{key} of {} {} has no effect: {why}", changed.kind, quote::name(&changed.name));
     Remark { code: FUTILE.code, text }
+}
+
+/// Tells of an annotation that suppresses nothing.
+pub(crate) fn futile_found(object: &ObjectKey, futile: &Futile, reason: &str) -> Finding {
+    let Remark { text, .. } = self::futile(object, futile);
+    let site = annotation(object, &futile.key);
+    let says = quote::quoted(reason);
+    Finding {
+        symptom: "it suppresses nothing",
+        ..finding(&FUTILE, site, &says, text, ["take it away, or mend it".to_owned()])
+    }
 }

@@ -1,10 +1,9 @@
 //! PL700.
 
-use std::collections::BTreeSet;
-
-use super::named;
-use crate::exception::{Moment, Remark, Transition, is_beyond_exceptions};
-use crate::finding::Finding;
+use super::{annotation, finding, named};
+use crate::exception::{Moment, Remark, TRANSITION, Transition, is_beyond_exceptions};
+use crate::finding::{Finding, Severity};
+use crate::object::ObjectKey;
 use crate::rules::declare::declare_rule;
 
 declare_rule! {
@@ -13,7 +12,7 @@ declare_rule! {
     /// ## What breaks
     ///
     /// What the warnings that follow list, until the rest of the change is made. Nothing is undone at the end of the transition: what
-    /// is broken then stays so.
+    /// is broken then stays so. The audit tells of it meanwhile.
     ///
     /// ## Why
     ///
@@ -82,15 +81,28 @@ pub(crate) fn beyond(transition: &Transition, findings: &[Finding], now: Moment)
     if beyond.is_empty() {
         return None;
     }
-    let codes = |findings: &[&Finding]| {
-        let codes: BTreeSet<String> = findings.iter().map(|finding| finding.code.to_string()).collect();
-        codes.into_iter().collect::<Vec<_>>().join(", ")
-    };
-    let covers = if within.is_empty() { String::new() } else { format!("would cover {}, but ", codes(&within)) };
+    let covers = if within.is_empty() { String::new() } else { format!("would cover {}, but ", super::codes(&within)) };
     let text = format!(
         "{} {covers}cannot cover {}: no exception lets configuration through that its controller refuses",
         named(transition, now),
-        codes(&beyond)
+        super::codes(&beyond)
     );
     Some(Remark { code: OPEN.code, text })
+}
+
+/// Tells of a transition that is open, and what is broken under it so far.
+pub(crate) fn open(object: &ObjectKey, transition: &Transition, broken: &[&Finding], now: Moment) -> Finding {
+    let site = annotation(object, TRANSITION);
+    let codes = super::codes(broken);
+    let message = if broken.is_empty() {
+        format!("{} is open, and nothing is broken", named(transition, now))
+    } else {
+        format!("{} is open, and excepts {codes}", named(transition, now))
+    };
+    let text = "write the rest of the change before its end, then take both annotations away".to_owned();
+    Finding {
+        severity: if broken.is_empty() { Severity::Note } else { OPEN.severity },
+        symptom: "requests that it excepts fail until then",
+        ..finding(&OPEN, site, &transition.name, message, [text])
+    }
 }

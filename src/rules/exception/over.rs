@@ -1,6 +1,9 @@
 //! PL704.
 
+use super::{annotation, finding};
 use crate::exception::{Remark, TRANSITION_UNTIL, Transition};
+use crate::finding::{Finding, Severity};
+use crate::object::ObjectKey;
 use crate::rules::declare::declare_rule;
 
 declare_rule! {
@@ -10,7 +13,7 @@ declare_rule! {
     ///
     /// A write that cuts requests is refused as if it declared nothing. Any other passes, with a warning where it brings the
     /// declaration: every transition is over one day, and an object that self-healing, a rollback or a restore creates again still
-    /// carries it.
+    /// carries it. The audit makes an error of it where requests still fail that it would have excepted.
     ///
     /// ## Why
     ///
@@ -75,4 +78,23 @@ pub(crate) fn over(transition: &Transition) -> Remark {
         transition.name, transition.until
     );
     Remark { code: OVER.code, text }
+}
+
+/// Tells of a transition whose time is over: an error where something is still broken that it would have excepted.
+pub(crate) fn overdue(object: &ObjectKey, transition: &Transition, broken: &[&Finding]) -> Finding {
+    let site = annotation(object, TRANSITION_UNTIL);
+    let (name, until) = (&transition.name, transition.until);
+    let (severity, message, text) = if broken.is_empty() {
+        let message = format!("transition {name} ended at {until}, and nothing is broken");
+        (Severity::Note, message, "take both annotations away".to_owned())
+    } else {
+        let codes = super::codes(broken);
+        let message = format!("transition {name} ended at {until}, and requests still fail by {codes}");
+        (OVER.severity, message, "write the rest of the change, or go back; then take both annotations away".to_owned())
+    };
+    Finding {
+        severity,
+        symptom: "what it excepted is an error again",
+        ..finding(&OVER, site, &until.to_string(), message, [text])
+    }
 }

@@ -1,6 +1,6 @@
 //! PL504.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::finding::{Affected, Finding};
@@ -8,11 +8,13 @@ use crate::model::Labels;
 use crate::model::config_map::ConfigMap;
 use crate::model::inference_service::DeploymentMode;
 use crate::model::istio_config::{GatewayEntry, IstioConfig};
+use crate::model::names::GatewayRef;
 use crate::quote;
 use crate::rules::case::Explanation;
 use crate::rules::declare::declare_rule;
 use crate::rules::remedy;
-use crate::walk::Walker;
+use crate::view::View;
+use crate::walk::{ClusterFacts, Walker};
 
 declare_rule! {
     /// The gateways of Knative services that already exist have changed under them.
@@ -27,7 +29,8 @@ declare_rule! {
     /// Knative's own documentation in `config-istio` warns: do not add or remove gateways after Knative services have been
     /// created, "existing services will not be updated to reflect the new gateway configuration and may become unreachable".
     /// net-istio does walk over its ingresses after a change, but it probes none that was ready before, so nobody learns of one
-    /// that went wrong.
+    /// that went wrong. A write is warned of the services that move; `plumbline audit` names those that net-istio has left where
+    /// they were, as the VirtualServices say that it makes of them.
     ///
     /// ## How to fix
     ///
@@ -98,6 +101,35 @@ pub(super) fn services(before: &Walker<'_, '_>, after: &Walker<'_, '_>) -> Optio
     let mut finding = explanation.into_finding(after.view, after.facts, None, words);
     finding.affected = affected;
     Some(finding)
+}
+
+/// Tells of services that net-istio has on other gateways than those that configuration names.
+pub(crate) fn left_behind(
+    view: &View<'_>,
+    facts: &ClusterFacts,
+    istio: &IstioConfig,
+    old: &BTreeSet<&GatewayRef>,
+    affected: Affected,
+) -> Finding {
+    let site = facts.istio_config().site(ConfigMap::path("local-gateways"));
+    let names: Vec<String> = old.iter().map(ToString::to_string).collect();
+    let old = if names.is_empty() { "others".to_owned() } else { quote::names(names.iter().map(String::as_str)) };
+    let new = format!("{} and {}", gateways(&istio.local), gateways(&istio.external));
+    let message = format!(
+        "{count} on {old} still, and not on the gateways of the lists, {new}",
+        count = if affected.total() == 1 {
+            "1 service is".to_owned()
+        } else {
+            format!("{} services are", affected.total())
+        }
+    );
+    let text = format!("keep {old} and its Service until net-istio has followed; its log says what is in the way");
+    let remedy = remedy::by_hand(&site.object, text);
+    let explanation = Explanation::new(&SERVICES_NOT_MOVED, message, site, gateways(&istio.local)).remedy(remedy);
+    let words = ("drift", "services stay Ready whatever happens to their requests");
+    let mut finding = explanation.into_finding(view, facts, None, words);
+    finding.affected = affected;
+    finding
 }
 
 /// The Gateways of a list, and for whom.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use plumbline::audit::access::{self as audit, AuditAccess, LEASE_ACCESS};
 use plumbline::cluster::{ACCESS, Access, DECLARING_ACCESS, Reach, VirtualAccess};
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ struct Right {
 
 #[test]
 fn by_default_all_that_is_read_may_be_read_in_every_namespace() {
-    let rendering = Rendering::of("plumbline", &[]);
+    let rendering = Rendering::of("plumbline", &["--set", "audit.enabled=false"]);
     let granted = granted(&rendering.only("ClusterRole"));
 
     assert_eq!(granted, rights(ACCESS.iter()));
@@ -27,8 +28,22 @@ fn by_default_all_that_is_read_may_be_read_in_every_namespace() {
 }
 
 #[test]
+fn what_the_audit_writes_may_be_written_by_name_and_events_anywhere() {
+    let rendering = Rendering::of("plumbline", &[]);
+
+    let besides = rights_of_audit(audit::ACCESS);
+    assert_eq!(granted(&rendering.only("ClusterRole")), rights(ACCESS.iter()).into_iter().chain(besides).collect());
+    let role = rendering.only("Role");
+    assert_eq!(granted(&role), rights_of_audit(&[LEASE_ACCESS]));
+    let lease = rendering.only("Lease");
+    assert_eq!((&lease["metadata"]["name"], &lease["spec"]), (&json!(audit::NAME), &Value::Null));
+    assert_eq!(lease["metadata"]["namespace"], role["metadata"]["namespace"]);
+    cluster().apply(&lease.to_string(), &["--dry-run=server"]).expect_success();
+}
+
+#[test]
 fn the_right_to_ask_is_granted_where_declaring_needs_one() {
-    let rendering = Rendering::of("plumbline", &["--set", "transition.requireRBAC=true"]);
+    let rendering = Rendering::of("plumbline", &["--set", "transition.requireRBAC=true,audit.enabled=false"]);
     let granted = granted(&rendering.only("ClusterRole"));
 
     let VirtualAccess { group, resource, verbs } = DECLARING_ACCESS;
@@ -61,7 +76,7 @@ fn holders_of_a_role_that_is_named_may_declare_transitions() {
 
 #[test]
 fn what_is_read_in_one_namespace_can_be_granted_there_alone() {
-    let values = "rbac.knativeRole=true,namespaces.knative=serverless";
+    let values = "rbac.knativeRole=true,namespaces.knative=serverless,audit.enabled=false";
     let rendering = Rendering::of("plumbline", &["--set", values]);
     let role = rendering.only("Role");
     let reaching = |reach| ACCESS.iter().filter(move |access| access.reach == reach);
@@ -94,6 +109,12 @@ fn the_service_account_of_the_pods_has_these_rights_and_no_others() {
         ("update", "gateways.networking.istio.io", "istio-system", false),
         ("list", "pods", "istio-system", true),
         ("get", "pods", "istio-system", false),
+        ("update", "leases.coordination.k8s.io/access-plumbline-audit", NAMESPACE, true),
+        ("update", "leases.coordination.k8s.io/another", NAMESPACE, false),
+        ("update", "leases.coordination.k8s.io/access-plumbline-audit", "kube-system", false),
+        ("create", "events.events.k8s.io", "istio-system", true),
+        ("get", "events.events.k8s.io", "istio-system", false),
+        ("delete", "events.events.k8s.io", "istio-system", false),
     ] {
         assert_eq!(may(verb, what, namespace), expected, "{verb} {what} in {namespace}");
     }
@@ -106,6 +127,13 @@ fn rights<'a>(declared: impl Iterator<Item = &'a Access>) -> BTreeSet<Right> {
         all(&[group], &[resource], &names, access.verbs)
     };
     declared.flat_map(of_one).collect()
+}
+
+fn rights_of_audit(declared: &[AuditAccess]) -> BTreeSet<Right> {
+    let of_one = |access: &AuditAccess| {
+        all(&[access.group.to_owned()], &[access.resource.to_owned()], &[access.name], access.verbs)
+    };
+    declared.iter().flat_map(of_one).collect()
 }
 
 fn granted(role: &Value) -> BTreeSet<Right> {

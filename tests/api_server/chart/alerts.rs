@@ -1,6 +1,14 @@
 //! The alerts ask for metrics that plumbline has.
 
+use plumbline::audit::AuditMetrics;
+use plumbline::engine::JudgeSettings;
+use plumbline::exception::{Moment, Policy};
 use plumbline::metrics::{KindLabel, Metrics, ReviewLabels};
+use plumbline::model::Object;
+use plumbline::object::Kind;
+use plumbline::survey::{Survey, survey};
+use plumbline::view::Snapshot;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -38,9 +46,22 @@ fn metrics_in(expression: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| word.starts_with("plumbline_"))
 }
 
+/// A cluster in which an annotation has no effect.
+fn a_finding() -> Survey {
+    let service = json!({
+        "metadata": {"name": "a", "namespace": "a", "annotations": {"plumbline.dev/allow.PL001": "why"}},
+        "spec": {"ports": [{"port": 80}]},
+    });
+    let (key, object) = Object::from_value(Kind::Service, service).unwrap();
+    let mut snapshot = Snapshot::default();
+    snapshot.insert(key, object);
+    survey(&snapshot, &JudgeSettings::default(), &Policy::default(), Moment(0), None)
+}
+
 /// A series appears on the page with its first event only.
 fn page_with_everything() -> String {
-    let metrics = Metrics::new();
+    let mut metrics = Metrics::new();
+    AuditMetrics::register(metrics.registry()).show(&a_finding(), Duration::from_millis(1));
     let labels = ReviewLabels { kind: KindLabel(None), operation: "CREATE", verdict: "allow", dry_run: false };
     metrics.verdict(&labels);
     metrics.took(Duration::from_millis(1));

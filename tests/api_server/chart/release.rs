@@ -11,7 +11,7 @@ use crate::wait;
 
 const CONFIGURATION: &str = "validatingwebhookconfiguration";
 /// Every kind that a release can consist of, hooks included.
-const KINDS: &str = "certificate,clusterrole,clusterrolebinding,deployment,hpa,issuer,job,networkpolicy,peerauthentication,\
+const KINDS: &str = "certificate,clusterrole,clusterrolebinding,deployment,hpa,issuer,job,lease,networkpolicy,peerauthentication,\
     pdb,prometheusrule,role,rolebinding,service,serviceaccount,servicemonitor,validatingwebhookconfiguration";
 const WITHOUT_SERVICES: &str = "webhook.gatewayServices.enabled=false";
 
@@ -29,7 +29,10 @@ fn a_release_is_installed_upgraded_and_uninstalled() {
         "deployment.apps/stable-plumbline",
         "issuer.cert-manager.io/stable-plumbline-ca",
         "issuer.cert-manager.io/stable-plumbline-selfsigned",
+        "lease.coordination.k8s.io/stable-plumbline-audit",
         "poddisruptionbudget.policy/stable-plumbline",
+        "role.rbac.authorization.k8s.io/stable-plumbline-audit",
+        "rolebinding.rbac.authorization.k8s.io/stable-plumbline-audit",
         "service/stable-plumbline",
         "serviceaccount/stable-plumbline",
         "validatingwebhookconfiguration.admissionregistration.k8s.io/stable-plumbline",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::cluster::NAMESPACE;
 use super::rendering::Rendering;
 use crate::control_plane::{ControlPlane, Output, Scope, User};
 use crate::plumbline_server::PlumblineServer;
@@ -19,6 +20,7 @@ fn the_rights_suffice_and_a_missing_one_is_named() {
     cluster.kubectl(&["apply", "--filename", EXAMPLE]).expect_success();
     let rendering = Rendering::of("plumbline", &["--set", "rbac.knativeRole=true"]);
     let granted = rendering.rbac();
+    cluster.kubectl(&["create", "namespace", NAMESPACE]).expect_success();
     // The harness grants more, by a role of the same name.
     apply(&cluster, &granted);
 

@@ -20,6 +20,8 @@ pub(crate) struct Upstream {
     pub(crate) kserve: PathBuf,
     pub(crate) cert_manager: PathBuf,
     pub(crate) prometheus_operator: PathBuf,
+    pub(crate) kyverno: PathBuf,
+    pub(crate) open_reports: PathBuf,
 }
 
 impl Assets {

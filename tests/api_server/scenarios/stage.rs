@@ -17,13 +17,14 @@ const NAMESPACES: [&str; 7] =
     ["custom", "istio-system", "knative-serving", "kserve", "models", "online-serving", "other"];
 
 /// The collections of a namespace that scenarios write into.
-const COLLECTIONS: [&str; 9] = [
+const COLLECTIONS: [&str; 10] = [
     "/api/v1/namespaces/NAMESPACE/configmaps",
     "/api/v1/namespaces/NAMESPACE/pods",
     "/api/v1/namespaces/NAMESPACE/secrets",
     "/api/v1/namespaces/NAMESPACE/services",
     "/apis/apps/v1/namespaces/NAMESPACE/deployments",
     "/apis/networking.istio.io/v1/namespaces/NAMESPACE/gateways",
+    "/apis/networking.istio.io/v1/namespaces/NAMESPACE/virtualservices",
     "/apis/operator.knative.dev/v1beta1/namespaces/NAMESPACE/knativeservings",
     "/apis/security.istio.io/v1/namespaces/NAMESPACE/peerauthentications",
     "/apis/serving.kserve.io/v1beta1/namespaces/NAMESPACE/inferenceservices",
