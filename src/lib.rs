@@ -16,7 +16,7 @@
 //! * **operator**: what the Knative operator would make of a KnativeServing.
 //! * **engine**, **rules**, **finding**, **quote**: what a change breaks, and how to say it.
 //! * **gather**, **cluster**, **manifests**: where objects come from.
-//! * **webhook**, **admission**, **server**, **certs**: from a TLS connection to an answer.
+//! * **webhook**, **admission**, **server**, **certs**, **rotation**: from a TLS connection to an answer.
 //! * **report**, **cli**, **settings**, **telemetry**, **metrics**: for people and their tools.
 
 pub mod admission;
@@ -36,6 +36,7 @@ pub mod operator;
 pub mod population;
 pub mod quote;
 pub mod report;
+pub mod rotation;
 pub mod rules;
 pub mod server;
 pub mod settings;

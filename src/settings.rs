@@ -14,6 +14,12 @@ use crate::model::names::is_dns_label;
 use crate::model::version::{Release, ReleaseError, Versions};
 use crate::walk::ClusterFacts;
 
+pub use self_managed::{SelfManagedError, SelfManagedOptions, SelfManagedSettings};
+
+mod self_managed;
+#[cfg(test)]
+mod tests;
+
 /// The service account of the Knative operator, as its own manifests install it.
 const KNATIVE_OPERATOR: &str = "system:serviceaccount:knative-operator:knative-operator";
 
@@ -95,6 +101,10 @@ pub struct ServeOptions {
     /// The certificate's key, PEM.
     #[arg(long, env = "PLUMBLINE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// A certificate of our own.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub self_managed: SelfManagedOptions,
     /// Verify the API server's client certificate against this CA, PEM.
     #[arg(long, env = "PLUMBLINE_CLIENT_CA", value_name = "FILE")]
     pub client_ca: Option<PathBuf>,
@@ -128,6 +138,8 @@ pub struct ServeSettings {
     pub health_listen: Option<SocketAddr>,
     /// Chain and key.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// A certificate of our own.
+    pub self_managed: Option<SelfManagedSettings>,
     /// The CA of client certificates.
     pub client_ca: Option<PathBuf>,
     /// How long to go on serving after a stop was asked for.
@@ -173,6 +185,9 @@ pub enum SettingsError {
         /// What was given.
         value: String,
     },
+    /// A certificate of our own that cannot be kept.
+    #[error(transparent)]
+    SelfManaged(#[from] SelfManagedError),
 }
 
 impl Settings {
@@ -209,7 +224,17 @@ impl Settings {
         let namespaces = judge_namespaces.unwrap_or_default().into_iter().filter(|name| !name.is_empty());
         let namespaces: Result<Vec<Arc<str>>, _> =
             namespaces.map(|name| namespace("judge-namespaces", Some(name), "")).collect();
-        let ServeOptions { listen, health_listen, tls_cert, tls_key, client_ca, drain_seconds, concurrency } = serve;
+        let ServeOptions {
+            listen,
+            health_listen,
+            tls_cert,
+            tls_key,
+            self_managed,
+            client_ca,
+            drain_seconds,
+            concurrency,
+        } = serve;
+        let self_managed = SelfManagedSettings::resolve(self_managed, tls_cert.is_some())?;
         Ok(Self {
             judge: JudgeSettings {
                 facts,
@@ -222,6 +247,7 @@ impl Settings {
                 listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
                 health_listen,
                 certificate: tls_cert.zip(tls_key),
+                self_managed,
                 client_ca,
                 drain: Duration::from_secs(drain_seconds.unwrap_or(10)),
                 concurrency: concurrency.unwrap_or(64),
@@ -253,12 +279,13 @@ impl Settings {
             health_listen: self.serve.health_listen,
             tls_cert: self.serve.certificate.as_ref().map(|(chain, _)| chain.clone()),
             tls_key: self.serve.certificate.as_ref().map(|(_, key)| key.clone()),
+            self_managed: SelfManagedOptions::of(self.serve.self_managed.as_ref()),
             client_ca: self.serve.client_ca.clone(),
             drain_seconds: Some(self.serve.drain.as_secs()),
             concurrency: Some(self.serve.concurrency),
         };
         let text = |value: Result<String, toml::ser::Error>| value.unwrap_or_else(|error| format!("# {error}\n"));
-        text(toml::to_string(&judge)) + &text(toml::to_string(&serve))
+        text(toml::to_string(&judge)) + &text(toml::to_string(&serve)) + &text(toml::to_string(&serve.self_managed))
     }
 }
 
@@ -285,6 +312,7 @@ impl ServeOptions {
             health_listen: self.health_listen.or(file.health_listen),
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
+            self_managed: self.self_managed.over(file.self_managed),
             client_ca: self.client_ca.or(file.client_ca),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             concurrency: self.concurrency.or(file.concurrency),
@@ -303,9 +331,14 @@ fn read_file(path: &Path) -> Result<(JudgeOptions, ServeOptions), SettingsError>
     let values: toml::Table = toml::from_str(&text).map_err(malformed)?;
     // Each half of the settings knows its own keys; together they know them all.
     let serve_keys = toml::Table::try_from(ServeOptions::all_given()).unwrap_or_default();
-    let (serve, judge): (toml::Table, toml::Table) =
+    let self_managed_keys = toml::Table::try_from(SelfManagedOptions::all_given()).unwrap_or_default();
+    let (serve, rest): (toml::Table, toml::Table) =
         values.into_iter().partition(|(key, _)| serve_keys.contains_key(key));
-    Ok((judge.try_into().map_err(malformed)?, serve.try_into().map_err(malformed)?))
+    let (self_managed, judge): (toml::Table, toml::Table) =
+        rest.into_iter().partition(|(key, _)| self_managed_keys.contains_key(key));
+    let serve: ServeOptions = serve.try_into().map_err(malformed)?;
+    let self_managed = self_managed.try_into().map_err(malformed)?;
+    Ok((judge.try_into().map_err(malformed)?, ServeOptions { self_managed, ..serve }))
 }
 
 impl ServeOptions {
@@ -316,6 +349,7 @@ impl ServeOptions {
             health_listen: Some(SocketAddr::from(([0, 0, 0, 0], 0))),
             tls_cert: Some(PathBuf::new()),
             tls_key: Some(PathBuf::new()),
+            self_managed: SelfManagedOptions::default(),
             client_ca: Some(PathBuf::new()),
             drain_seconds: Some(0),
             concurrency: Some(0),
@@ -334,45 +368,4 @@ fn namespace(setting: &'static str, value: Option<String>, default: &str) -> Res
 fn release(setting: &'static str, value: Option<&str>) -> Result<Option<Release>, SettingsError> {
     let parse = |text: &str| text.parse().map_err(|source| SettingsError::Release { setting, source });
     value.filter(|text| !text.is_empty()).map(parse).transpose()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(text: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        file
-    }
-
-    #[test]
-    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let file = write("kserve-namespace = \"kubeflow\"\nlisten = \"127.0.0.1:9443\"\nsynthetic = \"warn\"\n");
-        let flags = JudgeOptions { synthetic: Some(Synthetic::Off), ..JudgeOptions::default() };
-        let settings = Settings::resolve(flags, ServeOptions::default(), Some(file.path())).unwrap();
-        assert_eq!(&*settings.judge.facts.kserve_namespace, "kubeflow");
-        assert_eq!(&*settings.judge.facts.knative_namespace, "knative-serving");
-        assert_eq!(settings.judge.synthetic, SyntheticPolicy::Off);
-        assert_eq!(settings.serve.listen.port(), 9443);
-    }
-
-    #[test]
-    fn what_is_printed_can_be_read_back() {
-        let options = JudgeOptions { knative_version: Some("v1.18.2".to_owned()), ..JudgeOptions::default() };
-        let settings = Settings::resolve(options, ServeOptions::default(), None).unwrap();
-        let file = write(&settings.to_toml());
-        let again = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap();
-        assert_eq!(again, Settings { cluster_domain_given: true, ..settings });
-    }
-
-    #[test]
-    fn a_key_that_is_no_setting_is_an_error_that_names_it() {
-        let file = write("kserve-namespaces = \"kubeflow\"\n");
-        let error = Settings::resolve(JudgeOptions::default(), ServeOptions::default(), Some(file.path())).unwrap_err();
-        assert!(error.to_string().contains("kserve-namespaces"), "{error}");
-        let options = JudgeOptions { kserve_version: Some("newest".to_owned()), ..JudgeOptions::default() };
-        let error = Settings::resolve(options, ServeOptions::default(), None).unwrap_err();
-        assert_eq!(error.to_string(), "kserve-version: \"newest\" is no release: write it as 0.15 or v1.18.2");
-    }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules between an object's bytes and a verdict.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "cohort",
     "data_plane",
     "engine",
@@ -16,6 +16,7 @@ const PURE: [&str; 12] = [
     "operator",
     "population",
     "quote",
+    "rotation",
     "rules",
     "syntax",
     "view",

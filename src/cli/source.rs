@@ -39,7 +39,7 @@ pub(super) struct ClusterArgs {
 }
 
 impl ClusterArgs {
-    fn options(&self) -> ConnectionOptions {
+    pub(super) fn options(&self) -> ConnectionOptions {
         ConnectionOptions { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
     }
 }
