@@ -2,7 +2,7 @@
 
 CONTROL_PLANE = tests/control-plane/build.sh
 
-.PHONY: build test lint deny bench docs
+.PHONY: build test lint deny bench docs image-check
 
 build:
 	cargo build --release --locked
@@ -29,3 +29,8 @@ bench:
 # Writes the rule pages and the message snapshots anew.
 docs:
 	UPDATE_DOCS=1 cargo test --locked --test rules
+
+# The program of the image, static and with the list of its crates, and what can be checked of it without a container engine.
+image-check:
+	command -v cargo-auditable >/dev/null || cargo install --locked cargo-auditable
+	tests/image/check.sh "$$(tests/image/build.sh)"

@@ -166,9 +166,9 @@ pub enum Write {
 }
 
 impl Dated {
-    /// Whether a third of its time, or less, is left.
-    fn is_due(&self, now: i64) -> bool {
-        now >= self.until - (self.until - self.from) / 3
+    /// Whether a third of its time, or less, is left; or more than it should ever have had.
+    fn is_due(&self, now: i64, lifetime: u32) -> bool {
+        now >= self.until - (self.until - self.from) / 3 || self.until - now > i64::from(lifetime) + CLOCK_SKEW
     }
 }
 
@@ -297,13 +297,13 @@ impl Situation<'_> {
 
     fn write(&self, kept: &Kept, authority: Option<&Id>) -> Option<Write> {
         let Some(leaf) = &kept.leaf else { return Some(Write::Leaf) };
-        let next_due = kept.next.as_ref().is_some_and(|next| next.is_due(self.now));
+        let next_due = kept.next.as_ref().is_some_and(|next| next.is_due(self.now, self.periods.authority));
         let settled = |next: &Dated| self.observed.trusted_for(&next.id, self.moment, self.periods.settle);
-        if next_due || (kept.next.is_none() && kept.authority.is_due(self.now)) {
+        if next_due || (kept.next.is_none() && kept.authority.is_due(self.now, self.periods.authority)) {
             Some(Write::Begin)
         } else if kept.next.as_ref().is_some_and(settled) {
             Some(Write::Promote)
-        } else if leaf.is_due(self.now) && leaf.until < kept.authority.until {
+        } else if leaf.is_due(self.now, self.periods.leaf) && leaf.until < kept.authority.until {
             // One that ends with its authority cannot be bettered by the same.
             Some(Write::Leaf)
         } else if !kept.previous.is_empty()

@@ -171,7 +171,7 @@ impl Authority {
 
     fn issue(&self, names: &[String], periods: &Periods, now: i64) -> Result<Leaf, CertificateError> {
         // A leaf that outlives its authority says more than is true.
-        let left = u32::try_from(self.dated.until - now).unwrap_or(0);
+        let left = u32::try_from((self.dated.until - now).max(0)).unwrap_or(u32::MAX);
         let pem = self.pem.issue(names, periods.leaf.min(left))?;
         let pair = pem.pair("a new certificate", "its key")?;
         let dated = dated(pem.certificate.as_bytes(), "a new certificate")?;
@@ -249,4 +249,126 @@ fn dated(pem: &[u8], origin: &str) -> Result<Dated, CertificateError> {
 
 fn id(der: &CertificateDer<'_>) -> Id {
     Id(der.as_ref().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pair::unix_now;
+    use super::super::testing::{Leaf as TestLeaf, TestAuthority};
+    use super::*;
+
+    const PERIODS: Periods = Periods { authority: 1000, leaf: 300, settle: 1, retire: 1 };
+
+    fn names() -> [String; 1] {
+        ["plumbline.plumbline.svc".to_owned()]
+    }
+
+    fn fresh() -> Material {
+        Material::generate(&names(), &PERIODS, unix_now()).unwrap()
+    }
+
+    fn read(data: &Data) -> Result<Material, String> {
+        Material::read(data, &names(), unix_now()).map_err(|error| error.to_string())
+    }
+
+    fn with(edit: impl FnOnce(&mut Data)) -> Result<Material, String> {
+        let mut data = fresh().data();
+        edit(&mut data);
+        read(&data)
+    }
+
+    fn set(data: &mut Data, key: &str, text: &str) {
+        data.insert(key.to_owned(), ByteString(text.as_bytes().to_vec()));
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let (now, stranger) = (unix_now(), fresh());
+        let begun = fresh().with_next(&PERIODS).unwrap().trusting(&stranger.kept().trusted());
+        let again = read(&begun.data()).unwrap();
+        assert_eq!((again.kept(), again.data()), (begun.kept(), begun.data()));
+        assert_eq!(begun.kept().trusted().len(), 3);
+
+        let promoted = read(&begun.clone().promoted(&names(), &PERIODS, now).unwrap().data()).unwrap().kept();
+        assert_eq!(Some(&promoted.authority), begun.kept().next.as_ref());
+        assert_eq!((promoted.next, promoted.previous.len()), (None, 2));
+        assert!(promoted.leaf.is_some(), "signed by the authority that took over");
+        let keys: Vec<_> =
+            begun.promoted(&names(), &PERIODS, now).unwrap().without_previous().data().into_keys().collect();
+        assert_eq!(keys, ["ca.crt", "ca.key", "tls.crt", "tls.key"]);
+    }
+
+    #[test]
+    fn lifetimes_are_counted_from_the_making_and_a_leaf_ends_with_its_authority() {
+        let now = unix_now();
+        let kept = fresh().kept();
+        let leaf = kept.leaf.unwrap();
+        assert!((kept.authority.until - kept.authority.from - 1000).abs() <= 1, "{:?}", kept.authority);
+        assert!((leaf.until - leaf.from - 300).abs() <= 1 && (leaf.from - now).abs() <= 1, "{leaf:?}");
+        let late = fresh().with_leaf(&names(), &PERIODS, now + 900).unwrap().kept().leaf.unwrap();
+        assert!((late.until - late.from - 100).abs() <= 1, "{late:?}");
+
+        // An authority for centuries is nothing that we make, and signs all the same.
+        let ages = Periods { authority: u32::MAX, ..PERIODS };
+        let mut ages = Material::generate(&names(), &ages, now).unwrap();
+        ages.authority.dated.until += 100 * i64::from(u32::MAX);
+        let leaf = ages.with_leaf(&names(), &PERIODS, now).unwrap().kept().leaf.unwrap();
+        assert!((leaf.until - leaf.from - 300).abs() <= 1, "{leaf:?}");
+    }
+
+    #[test]
+    fn without_an_authority_that_can_sign_nothing_is_read() {
+        let other = fresh().data();
+        let (certificate, key) = (other["ca.crt"].clone(), other["ca.key"].clone());
+        let leaf = String::from_utf8(other["tls.crt"].0.clone()).unwrap();
+        for (read, says) in [
+            (with(|data| drop(data.remove("ca.crt"))), "ca.crt: missing"),
+            (with(|data| set(data, "ca.crt", "garbage")), "ca.crt: no certificate in it"),
+            (with(|data| set(data, "ca.key", "garbage")), "ca.key: no private key in it"),
+            (with(|data| set(data, "ca.crt", &leaf)), "ca.crt: no CA, or one whose time is not now"),
+            (
+                with(|data| drop(data.insert("ca.crt".to_owned(), certificate))),
+                "ca.key is not the private key of ca.crt",
+            ),
+            (with(|data| drop(data.insert("ca.key".to_owned(), key))), "ca.key is not the private key of ca.crt"),
+        ] {
+            let error = read.unwrap_err();
+            assert!(error.starts_with(says), "{error}");
+        }
+        let error = Material::read(&other, &names(), unix_now() + 2000).unwrap_err().to_string();
+        assert_eq!(error, "ca.crt: no CA, or one whose time is not now");
+    }
+
+    #[test]
+    fn a_leaf_that_callers_would_refuse_is_left_out() {
+        let stranger = TestAuthority::new().issue(&TestLeaf::named(["plumbline.plumbline.svc"]));
+        let strange = |data: &mut Data| {
+            set(data, "tls.crt", &stranger.chain);
+            set(data, "tls.key", &stranger.key);
+        };
+        assert!(with(strange).unwrap().pair().is_none(), "of another authority");
+        assert!(with(|data| drop(data.remove("tls.key"))).unwrap().pair().is_none());
+        assert!(with(|data| set(data, "tls.crt", &stranger.chain)).unwrap().pair().is_none(), "of another key");
+        let elsewhere = ["elsewhere.plumbline.svc".to_owned()];
+        let data = fresh().data();
+        assert!(Material::read(&data, &elsewhere, unix_now()).unwrap().pair().is_none(), "for another name");
+        assert!(read(&data).unwrap().pair().is_some());
+    }
+
+    #[test]
+    fn a_bundle_is_pure_if_it_is_as_we_write_it() {
+        let (now, trusted) = (unix_now(), fresh().with_next(&PERIODS).unwrap().kept().trusted());
+        let bundle = write_bundle(&trusted);
+        assert_eq!(read_bundle(&bundle, now), (trusted.clone(), Purity::Pure));
+        assert_eq!(read_bundle(&[b"# ours\n", &*bundle].concat(), now), (trusted, Purity::Mixed));
+        assert_eq!(read_bundle(b"", now), (Ids::new(), Purity::Pure));
+        assert_eq!(read_bundle(b"garbage", now), (Ids::new(), Purity::Mixed));
+        assert_eq!(read_bundle(&bundle, now + 2000), (Ids::new(), Purity::Mixed), "expired");
+    }
+
+    #[test]
+    fn keys_stay_out_of_what_is_printed() {
+        let material = fresh().with_next(&PERIODS).unwrap();
+        assert!(!format!("{material:?}").contains("PRIVATE"), "{material:?}");
+    }
 }

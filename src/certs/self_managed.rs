@@ -236,6 +236,8 @@ impl SelfManaged {
                 material.without_previous()
             }
         };
+        // A Secret of its type has a leaf, whatever else was wrong.
+        let material = if material.pair().is_some() { material } else { material.with_leaf(names, periods, now)? };
         let name = &self.settings.secret;
         match secret {
             // An apply, since RBAC lets a plain create have any name or none. Its manager is this process alone: of two
@@ -267,8 +269,7 @@ impl SelfManaged {
         match &self.remembered {
             Some(material) if material.is_valid(now) => {
                 let trusted = &material.kept().trusted() | found;
-                let material = material.clone().with_next(periods)?.trusting(&trusted);
-                if material.pair().is_some() { Ok(material) } else { material.with_leaf(names, periods, now) }
+                Ok(material.clone().with_next(periods)?.trusting(&trusted))
             }
             _ => Ok(Material::generate(names, periods, now)?.trusting(found)),
         }

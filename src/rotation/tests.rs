@@ -60,6 +60,8 @@ fn a_leaf_is_renewed_after_two_thirds_and_by_its_authority_as_long_as_that_helps
 fn an_authority_is_published_and_settles_before_it_signs() {
     let fresh = |from| Kept { leaf: Some(dated(11, from, from + 20)), ..kept() };
     assert_eq!(decide(fresh(30), &found(ids([1])), 0, 40).write, Some(Write::Begin));
+    let strange = Kept { authority: dated(1, 0, 60 + 1 + 60 + CLOCK_SKEW), ..kept() };
+    assert_eq!(decide(strange, &found(ids([1])), 0, 1).write, Some(Write::Begin), "it should not live that long");
     let begun = Kept { next: Some(dated(2, 40, 100)), ..fresh(30) };
     let plan = decide(begun.clone(), &found(ids([1])), 40, 41);
     assert_eq!((plan.write, plan.publish), (None, Some(ids([1, 2]))));

@@ -28,6 +28,8 @@ fn three_rotations_under_load_fail_no_request() {
     let replicas = Replicas::start("rotated", 2, &BRISK);
     replicas.wait_until_ready();
     replicas.wait_until_called();
+    // Until then the API server called with the configuration as it was at first.
+    let complaints = replicas.complaints();
     let load = Load::start(&replicas);
 
     let mut authorities = vec![replicas.secret()["ca.crt"].clone()];
@@ -49,7 +51,7 @@ fn three_rotations_under_load_fail_no_request() {
 
     assert!(calls.reviews > 100 && calls.handshakes > 100, "{calls:?}");
     assert!(leaves.len() >= 6, "leaves are renewed between rotations: {}", leaves.len());
-    assert_eq!(replicas.failures(), [""; 0]);
+    assert_eq!(replicas.complaints(), complaints);
 }
 
 #[test]
@@ -61,8 +63,8 @@ fn a_secret_that_is_lost_or_tampered_with_is_mended_under_load() {
     let sound = replicas.secret();
 
     replicas.delete_secret();
-    let mended = replicas.wait_for_secret("a new Secret", |secret| secret["tls.key"] != sound["tls.key"]);
-    assert_ne!(mended["ca.key"], sound["ca.key"], "whoever deleted it may have had a reason");
+    // Whoever deleted it may have had a reason: another CA takes over.
+    replicas.wait_for_secret("a new CA", |secret| !secret.is_null() && secret["ca.key"] != sound["ca.key"]);
     replicas.wait_until_settled();
 
     let stranger = Authority::generate();
@@ -124,7 +126,7 @@ fn the_bundle_alone_is_owned_and_put_back() {
 
     // As Argo CD and Flux apply, and as kubectl and Helm do: what they do not name stays.
     let cluster = ControlPlane::shared();
-    for args in [&["--server-side", "--field-manager=argocd-controller"][..], &[]] {
+    for args in [&["--server-side", "--force-conflicts", "--field-manager=argocd-controller"][..], &[]] {
         cluster.apply(&replicas.manifest(7), args).expect_success();
         assert_eq!(replicas.trusted(), trusted, "{args:?}");
         assert_eq!(replicas.configuration()["webhooks"][0]["timeoutSeconds"], 7);

@@ -49,5 +49,6 @@ fn page_with_everything() -> String {
     metrics.handshake_failed("certificate_refused");
     metrics.certificate_loaded(0);
     metrics.certificate_refused();
+    metrics.certificate_step_failed("publish");
     metrics.page().unwrap()
 }

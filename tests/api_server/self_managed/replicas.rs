@@ -180,8 +180,9 @@ impl Replicas {
         });
     }
 
-    /// Waits until every server says that reviews are welcome.
+    /// Waits until every server says that reviews are welcome, and the configuration that came after them trusts them.
     pub(super) fn wait_until_ready(&self) {
+        wait::until("a bundle", PATIENCE, || if self.trusted().is_empty() { Err(self.logs()) } else { Ok(()) });
         for port in self.ports() {
             wait::until("readiness", PATIENCE, || {
                 let answer = get(port, anybody(), &self.server_name(), plumbline::server::READY)?.1;
@@ -210,7 +211,7 @@ impl Replicas {
     }
 
     /// What the servers' logs complain about.
-    pub(super) fn failures(&self) -> Vec<String> {
+    pub(super) fn complaints(&self) -> Vec<String> {
         let log = self.logs();
         log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).map(str::to_owned).collect()
     }
