@@ -322,7 +322,6 @@ impl Situation<'_> {
         };
         match self.bundle {
             Bundle::Unread => Some("the webhook configuration could not be read"),
-            Bundle::Absent => None,
             Bundle::Found(_) if !self.bundle.every().contains(authority) => {
                 Some("the caBundle does not hold the certificate's CA yet")
             }
@@ -334,7 +333,7 @@ impl Situation<'_> {
             {
                 Some("the API servers are taking notice of a new CA")
             }
-            Bundle::Found(_) => None,
+            Bundle::Absent | Bundle::Found(_) => None,
         }
     }
 }

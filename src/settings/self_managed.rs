@@ -21,7 +21,7 @@ pub struct SelfManagedOptions {
     /// The Service, in the Secret's namespace, that the certificate of --tls-secret is for.
     #[arg(long, env = "PLUMBLINE_TLS_SERVICE", value_name = "NAME")]
     pub tls_service: Option<String>,
-    /// The ValidatingWebhookConfiguration that is to trust the CA of --tls-secret: its caBundle is kept.
+    /// The validating webhook configuration that is to trust the CA of --tls-secret: its caBundle is kept.
     #[arg(long, env = "PLUMBLINE_WEBHOOK_CONFIGURATION", value_name = "NAME")]
     pub webhook_configuration: Option<String>,
     /// How long a CA is valid; the next one is made after two thirds [default: a year].

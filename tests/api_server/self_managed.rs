@@ -145,13 +145,20 @@ fn the_bundle_alone_is_owned_and_put_back() {
         if found == trusted { Ok(()) } else { Err(found) }
     });
 
+    // A new configuration, of a tool that knows server-side apply only.
+    let apply = ["--server-side", "--field-manager=kustomize-controller"];
     cluster.kubectl(&["delete", "validatingwebhookconfiguration", replicas.name()]).expect_success();
     sleep(Duration::from_secs(1));
-    cluster.apply(&replicas.manifest(5), &[]).expect_success();
+    cluster.apply(&replicas.manifest(5), &apply).expect_success();
     wait::until("the bundle of a new configuration", Duration::from_secs(5), || {
         let found = replicas.trusted();
         if found == trusted { Ok(()) } else { Err(found) }
     });
+    // What certs/README.md warns of.
+    let mut one: Value = serde_json::from_str(&replicas.manifest(5)).unwrap();
+    one["webhooks"].as_array_mut().unwrap().pop();
+    let refused = cluster.apply(&one.to_string(), &apply).expect_failure();
+    assert!(refused.contains("webhooks[1].sideEffects: Required value"), "{refused}");
 }
 
 /// The PEM behind base64.
