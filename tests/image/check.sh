@@ -51,6 +51,21 @@ case ${status:-} in *' 200 '*) ;; *) cat "$root/log" >&2 && fail "not ready: ${s
 kill $server
 wait $server || fail "it ended with $?"
 
+# The image itself, where Debian's buildah is at hand: it needs no daemon, and for FROM scratch no registry either.
+image="not built: no buildah"
+if command -v buildah >/dev/null; then
+  engine=(buildah --storage-driver vfs --root "$root/store" --runroot "$root/run")
+  "${engine[@]}" bud --quiet --isolation chroot --timestamp 0 --tag plumbline \
+    --build-arg "BINARY=$(realpath --relative-to=. "$binary")" . >/dev/null
+  format='{{.OCIv1.Config.User}} {{.OCIv1.Config.Entrypoint}} {{len .OCIv1.RootFS.DiffIDs}}'
+  found=$("${engine[@]}" inspect --type image --format "$format" plumbline)
+  [ "$found" = "$user [/plumbline] 1" ] || fail "the image has user, entry point and layers: $found"
+  mounted=$("${engine[@]}" mount "$("${engine[@]}" from plumbline)")
+  found=$(cd "$mounted" && find . -type f -printf '%p %m ')
+  [ "$found" = "./plumbline 555 " ] || fail "the image holds: $found"
+  image="an image of one file"
+fi
+
 readelf --sections --wide "$binary" | grep -q '\.dep-v0' && crates="names its crates (cargo audit bin, auditable2cdx)" ||
   crates="does not name its crates: install cargo-auditable before the build"
-echo "image-check: $(du -h --apparent-size "$binary" | cut -f1), static, runs alone as $user, $crates"
+echo "image-check: $(du -h --apparent-size "$binary" | cut -f1), static, runs alone as $user, $crates, $image"
