@@ -1,9 +1,8 @@
-# The program and nothing else. Build it first, for the platform of the image:
+# The program and nothing else. `make image-check` builds and checks it; then, for the platform of the image:
 #
-#   RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target x86_64-unknown-linux-gnu
 #   docker build --tag plumbline .
 #
-# With --target given, the flag holds for the program alone and not for build scripts and macros.
+# The binary names its crates (cargo-auditable), so `cargo audit bin` and image scanners can read its bill of materials.
 FROM scratch
 ARG BINARY=target/x86_64-unknown-linux-gnu/release/plumbline
 COPY --chmod=0555 ${BINARY} /plumbline

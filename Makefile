@@ -3,7 +3,7 @@
 CONTROL_PLANE = tests/control-plane/build.sh
 CLIENTS = tests/clients/build.sh
 
-.PHONY: build test lint deny bench docs docs-gitops browser-test
+.PHONY: build test lint deny bench docs docs-gitops browser-test image-check
 
 build:
 	cargo build --release --locked
@@ -42,3 +42,8 @@ docs:
 docs-gitops:
 	assets=$$($(CONTROL_PLANE)) && clients=$$($(CLIENTS)) && UPDATE_DOCS=1 KUBEBUILDER_ASSETS=$$assets GITOPS_CLIENTS=$$clients \
 		cargo test --locked --test api_server the_page_says_what_the_tools_do
+
+# The program of the image, static and with the list of its crates, and what can be checked of it without a container engine.
+image-check:
+	command -v cargo-auditable >/dev/null || cargo install --locked cargo-auditable
+	tests/image/check.sh "$$(tests/image/build.sh)"

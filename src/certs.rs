@@ -14,10 +14,13 @@ use crate::metrics::Metrics;
 pub use files::CertificateFiles;
 pub use issue::Issued;
 pub use pair::Pair;
+pub use self_managed::{FIELD_MANAGER, SelfManaged};
 
 mod files;
 mod issue;
+mod material;
 mod pair;
+mod self_managed;
 
 #[cfg(test)]
 pub(crate) use issue::testing;

@@ -19,7 +19,7 @@
 //! * **exception**, **rehearsal**: what an object declares to be let through all the same; writes one after the other.
 //! * **survey**: a cluster as it stands, and what of it is excepted.
 //! * **gather**, **cluster**, **manifests**: where objects come from.
-//! * **webhook**, **admission**, **server**, **certs**: from a TLS connection to an answer.
+//! * **webhook**, **admission**, **server**, **certs**, **rotation**: from a TLS connection to an answer.
 //! * **audit**: the cluster as it stands, walked in the background by one replica: Events, a report, a page.
 //! * **report**, **cli**, **settings**, **telemetry**, **metrics**: for people and their tools.
 
@@ -44,6 +44,7 @@ pub mod population;
 pub mod quote;
 pub mod rehearsal;
 pub mod report;
+pub mod rotation;
 pub mod rules;
 pub mod server;
 pub mod settings;

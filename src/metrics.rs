@@ -31,6 +31,9 @@ pub struct Metrics {
     handshake_failures: Family<ReasonLabel, Counter>,
     certificate_loads: Family<ResultLabel, Counter>,
     certificate_expiry: Gauge<f64, AtomicU64>,
+    authority_expiry: Gauge<f64, AtomicU64>,
+    certificate_steps: Family<StepLabel, Counter>,
+    certificate_step_failures: Family<StepLabel, Counter>,
     /// Reviews accepted and not answered yet, those that wait for their turn included.
     pub in_flight: Gauge,
     /// Connections open on the webhook's port.
@@ -87,6 +90,11 @@ struct ResultLabel {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabel {
+    step: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -107,6 +115,9 @@ impl Metrics {
             handshake_failures: Family::default(),
             certificate_loads: Family::default(),
             certificate_expiry: Gauge::default(),
+            authority_expiry: Gauge::default(),
+            certificate_steps: Family::default(),
+            certificate_step_failures: Family::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             panics: Counter::default(),
@@ -150,6 +161,22 @@ impl Metrics {
             "When the certificate in use expires, as Unix time",
             Unit::Seconds,
             self.certificate_expiry.clone(),
+        );
+        registry.register_with_unit(
+            "certificate_authority_expiry_timestamp",
+            "When the self-managed CA of the certificate in use expires, as Unix time; 0 where there is none",
+            Unit::Seconds,
+            self.authority_expiry.clone(),
+        );
+        registry.register(
+            "certificate_steps",
+            "Writes of the self-managed certificate: renew, begin, promote and retire rotate, repair and adopt mend",
+            self.certificate_steps.clone(),
+        );
+        registry.register(
+            "certificate_step_failures",
+            "Reads and writes of the self-managed certificate that failed",
+            self.certificate_step_failures.clone(),
         );
     }
 
@@ -199,6 +226,22 @@ impl Metrics {
     /// Counts a certificate that was left aside.
     pub fn certificate_refused(&self) {
         self.certificate_loads.get_or_create(&ResultLabel { result: "refused" }).inc();
+    }
+
+    /// Notes when the authority of the certificate in use expires, as Unix time.
+    pub fn authority_loaded(&self, not_after: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "as above")]
+        self.authority_expiry.set(not_after as f64);
+    }
+
+    /// Counts a write that looks after a self-managed certificate.
+    pub fn certificate_step(&self, step: &'static str) {
+        self.certificate_steps.get_or_create(&StepLabel { step }).inc();
+    }
+
+    /// Counts a read or write that should have done so.
+    pub fn certificate_step_failed(&self, step: &'static str) {
+        self.certificate_step_failures.get_or_create(&StepLabel { step }).inc();
     }
 
     /// Writes every metric as text, in the format of openmetrics.io.

@@ -3,6 +3,7 @@
 
 mod audit;
 mod error;
+mod self_managed;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use audit::{AuditOptions, AuditSettings};
 pub use error::SettingsError;
+pub use self_managed::{SelfManagedError, SelfManagedOptions, SelfManagedSettings};
 
 use crate::admission::go_duration;
 use crate::engine::{JudgeSettings, SyntheticPolicy};
@@ -116,6 +118,10 @@ pub struct ServeOptions {
     /// The certificate's key, PEM.
     #[arg(long, env = "PLUMBLINE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// A certificate of our own.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub self_managed: SelfManagedOptions,
     /// Verify the API server's client certificate against this CA, PEM.
     #[arg(long, env = "PLUMBLINE_CLIENT_CA", value_name = "FILE")]
     pub client_ca: Option<PathBuf>,
@@ -155,6 +161,8 @@ pub struct ServeSettings {
     pub health_listen: Option<SocketAddr>,
     /// Chain and key.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// A certificate of our own.
+    pub self_managed: Option<SelfManagedSettings>,
     /// The CA of client certificates.
     pub client_ca: Option<PathBuf>,
     /// How long to go on serving after a stop was asked for.
@@ -201,8 +209,18 @@ impl Settings {
         let namespaces = judge_namespaces.unwrap_or_default().into_iter().filter(|name| !name.is_empty());
         let namespaces: Result<Vec<Arc<str>>, _> =
             namespaces.map(|name| namespace("judge-namespaces", Some(name), "")).collect();
-        let ServeOptions { listen, health_listen, tls_cert, tls_key, client_ca, drain_seconds, concurrency, audit } =
-            serve;
+        let ServeOptions {
+            listen,
+            health_listen,
+            tls_cert,
+            tls_key,
+            self_managed,
+            client_ca,
+            drain_seconds,
+            concurrency,
+            audit,
+        } = serve;
+        let self_managed = SelfManagedSettings::resolve(self_managed, tls_cert.is_some())?;
         Ok(Self {
             judge: JudgeSettings {
                 facts,
@@ -219,6 +237,7 @@ impl Settings {
                 listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
                 health_listen,
                 certificate: tls_cert.zip(tls_key),
+                self_managed,
                 client_ca,
                 drain: Duration::from_secs(drain_seconds.unwrap_or(10)),
                 concurrency: concurrency.unwrap_or(64),
@@ -253,6 +272,7 @@ impl Settings {
             health_listen: self.serve.health_listen,
             tls_cert: self.serve.certificate.as_ref().map(|(chain, _)| chain.clone()),
             tls_key: self.serve.certificate.as_ref().map(|(_, key)| key.clone()),
+            self_managed: SelfManagedOptions::of(self.serve.self_managed.as_ref()),
             client_ca: self.serve.client_ca.clone(),
             drain_seconds: Some(self.serve.drain.as_secs()),
             concurrency: Some(self.serve.concurrency),
@@ -260,7 +280,10 @@ impl Settings {
         };
         let audit = self.serve.audit.to_options();
         let text = |value: Result<String, toml::ser::Error>| value.unwrap_or_else(|error| format!("# {error}\n"));
-        text(toml::to_string(&judge)) + &text(toml::to_string(&serve)) + &text(toml::to_string(&audit))
+        text(toml::to_string(&judge))
+            + &text(toml::to_string(&serve))
+            + &text(toml::to_string(&serve.self_managed))
+            + &text(toml::to_string(&audit))
     }
 }
 
@@ -289,6 +312,7 @@ impl ServeOptions {
             health_listen: self.health_listen.or(file.health_listen),
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
+            self_managed: self.self_managed.over(file.self_managed),
             client_ca: self.client_ca.or(file.client_ca),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             concurrency: self.concurrency.or(file.concurrency),
@@ -309,9 +333,14 @@ fn read_file(path: &Path) -> Result<(JudgeOptions, ServeOptions), SettingsError>
     // Each part of the settings knows its own keys; together they know them all.
     let serve_keys = toml::Table::try_from(ServeOptions::all_given()).unwrap_or_default();
     let (audit, values) = AuditOptions::parted(values);
+    let (self_managed, values) = SelfManagedOptions::parted(values);
     let (serve, judge): (toml::Table, toml::Table) =
         values.into_iter().partition(|(key, _)| serve_keys.contains_key(key));
-    let serve = ServeOptions { audit: audit.try_into().map_err(malformed)?, ..serve.try_into().map_err(malformed)? };
+    let serve = ServeOptions {
+        audit: audit.try_into().map_err(malformed)?,
+        self_managed: self_managed.try_into().map_err(malformed)?,
+        ..serve.try_into().map_err(malformed)?
+    };
     Ok((judge.try_into().map_err(malformed)?, serve))
 }
 
@@ -323,6 +352,7 @@ impl ServeOptions {
             health_listen: Some(SocketAddr::from(([0, 0, 0, 0], 0))),
             tls_cert: Some(PathBuf::new()),
             tls_key: Some(PathBuf::new()),
+            self_managed: SelfManagedOptions::default(),
             client_ca: Some(PathBuf::new()),
             drain_seconds: Some(0),
             concurrency: Some(0),
@@ -352,6 +382,3 @@ fn release(setting: &'static str, value: Option<&str>) -> Result<Option<Release>
     let parse = |text: &str| text.parse().map_err(|source| SettingsError::Release { setting, source });
     value.filter(|text| !text.is_empty()).map(parse).transpose()
 }
-
-#[cfg(test)]
-mod tests;

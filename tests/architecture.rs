@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules between an object's bytes and a verdict.
-const PURE: [&str; 15] = [
+const PURE: [&str; 17] = [
     "cohort",
     "data_plane",
     "engine",
@@ -19,6 +19,7 @@ const PURE: [&str; 15] = [
     "population",
     "quote",
     "rehearsal",
+    "rotation",
     "rules",
     "survey",
     "syntax",

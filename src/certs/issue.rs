@@ -1,20 +1,21 @@
-//! A certificate of our own, for a server that is given none.
+//! Certificates of our own, for a server that is given none.
 
+use std::fmt;
 use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::CertificateError;
 use super::pair::{Pair, unix_now};
+use crate::rotation::CLOCK_SKEW;
 
-/// Callers whose clock is behind still accept the certificate.
-const CLOCK_SKEW: i64 = 300;
 /// Below the 398 days beyond which some clients refuse a leaf.
-const LIFETIME: i64 = 365 * 24 * 3600;
+const LIFETIME: u32 = 365 * 24 * 3600;
+/// Where a server is reached without a cluster.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// A pair made at start, and what a caller needs to trust it. Nothing of it is kept: the key of the authority is gone
 /// once the leaf is signed.
@@ -28,34 +29,69 @@ pub struct Issued {
 
 impl Issued {
     /// Makes an authority and a leaf for `localhost`, the loopback addresses and `names` (DNS names or addresses).
-    ///
-    /// P-256, which costs a third of RSA-2048 in each handshake.
     pub fn new(names: &[String]) -> Result<Self, CertificateError> {
-        Self::make(names).map_err(|error| CertificateError::Issue(error.to_string()))?
+        let authority = PemPair::authority(LIFETIME)?;
+        let mut subjects: Vec<String> = LOOPBACK.map(str::to_owned).into();
+        subjects.extend(names.iter().filter(|name| !LOOPBACK.contains(&name.as_str())).cloned());
+        let leaf = authority.issue(&subjects, LIFETIME)?;
+        Ok(Self { pair: leaf.pair("the certificate made at start", "its key")?, ca_pem: authority.certificate })
+    }
+}
+
+/// A certificate and its key as PEM.
+///
+/// P-256, which costs a third of RSA-2048 in each handshake.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct PemPair {
+    pub(super) certificate: String,
+    pub(super) key: String,
+}
+
+impl PemPair {
+    /// Makes an authority that is valid for some seconds.
+    pub(super) fn authority(lifetime: u32) -> Result<Self, CertificateError> {
+        let make = || {
+            let mut params = valid(CertificateParams::default(), -CLOCK_SKEW, lifetime.into());
+            params.distinguished_name = common_name("plumbline");
+            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+            let authority = CertifiedIssuer::self_signed(params, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?)?;
+            Ok(Self { certificate: authority.pem(), key: authority.key().serialize_pem() })
+        };
+        make().map_err(failed)
     }
 
-    fn make(names: &[String]) -> Result<Result<Self, CertificateError>, rcgen::Error> {
-        let mut authority = valid(CertificateParams::default(), -CLOCK_SKEW, LIFETIME);
-        authority.distinguished_name = common_name("plumbline");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?)?;
-
-        let mut subjects: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
-        subjects
-            .extend(names.iter().filter(|name| !["localhost", "127.0.0.1", "::1"].contains(&name.as_str())).cloned());
-        let mut leaf = valid(CertificateParams::new(subjects)?, -CLOCK_SKEW, LIFETIME);
-        leaf.distinguished_name = common_name("plumbline webhook");
-        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        leaf.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let leaf = leaf.signed_by(&key, &authority)?;
-
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let pair = Pair::new(vec![leaf.der().clone()], "the certificate made at start", key, "its key");
-        Ok(pair.map(|pair| Self { pair, ca_pem: authority.pem() }))
+    /// Signs a leaf for some names that is valid for some seconds.
+    pub(super) fn issue(&self, names: &[String], lifetime: u32) -> Result<Self, CertificateError> {
+        let make = || {
+            let issuer = Issuer::from_ca_cert_pem(&self.certificate, KeyPair::from_pem(&self.key)?)?;
+            let mut params = valid(CertificateParams::new(names)?, -CLOCK_SKEW, lifetime.into());
+            params.distinguished_name = common_name("plumbline webhook");
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            params.use_authority_key_identifier_extension = true;
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+            Ok(Self { certificate: params.signed_by(&key, &issuer)?.pem(), key: key.serialize_pem() })
+        };
+        make().map_err(failed)
     }
+
+    /// The same, ready to be shown.
+    pub(super) fn pair(&self, origin: &str, key_origin: &str) -> Result<Pair, CertificateError> {
+        Pair::from_pem(self.certificate.as_bytes(), origin, self.key.as_bytes(), key_origin)
+    }
+}
+
+impl fmt::Debug for PemPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The key stays out of logs.
+        f.debug_struct("PemPair").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn failed(error: rcgen::Error) -> CertificateError {
+    CertificateError::Issue(error.to_string())
 }
 
 /// Sets the validity, in seconds from now.

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use self::auditing::Auditing;
 use super::source::{ClusterArgs, connect, snapshot};
 use crate::admission::{Limits, router};
-use crate::certs::{CertificateFiles, Certificates, Issued};
-use crate::cluster::Cluster;
+use crate::certs::{CertificateFiles, Certificates, Issued, SelfManaged};
+use crate::cluster::{Cluster, Connection};
 use crate::gather::{Fixed, Source};
 use crate::manifests::Manifests;
 use crate::metrics::Metrics;
@@ -98,11 +98,23 @@ impl Serve {
             let watched = Arc::clone(&certificates);
             tokio::spawn(async move { files.watch(&watched, CERTIFICATE_PERIOD).await });
             certificates
+        } else if let Some(kept) = serve.self_managed {
+            anyhow::ensure!(
+                self.cluster.manifests.is_none(),
+                "--tls-secret is a Secret of a live cluster: serve a directory without it"
+            );
+            // Nobody trusts it, and the gate is closed while it is shown; the health pages are there from the start.
+            let certificates = Arc::new(Certificates::new(Issued::new(&[])?.pair, Arc::clone(&metrics)));
+            let client = Connection::open(&self.cluster.options()).await?.client;
+            let (shown, counted) = (Arc::clone(&certificates), Arc::clone(&metrics));
+            let keeper = SelfManaged::new(client, kept, shown, counted, readiness.gate("certificate"));
+            tokio::spawn(keeper.run());
+            certificates
         } else {
             anyhow::ensure!(
                 self.cluster.manifests.is_some(),
-                "a live cluster has to trust the certificate: give --tls-cert and --tls-key, or serve a directory with \
-                 --manifests"
+                "a live cluster has to trust the certificate: give --tls-cert and --tls-key, or --tls-secret for one of our \
+                 own, or serve a directory with --manifests"
             );
             let issued = Issued::new(&[])?;
             if let Some(path) = &self.write_ca {

@@ -145,7 +145,7 @@ fn is_set(variable: &str) -> bool {
 }
 
 /// An error with all of its causes, each said once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -85,6 +85,12 @@ impl Gate {
         self.readiness.with(|state| state.gates.insert(self.name, None));
     }
 
+    /// Whether the condition holds.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.readiness.with(|state| state.gates.get(self.name).is_some_and(Option::is_none))
+    }
+
     /// Notes that the condition does not hold, and why.
     pub fn close(&self, reason: impl Into<String>) {
         self.readiness.with(|state| state.gates.insert(self.name, Some(reason.into())));

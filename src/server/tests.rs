@@ -117,7 +117,7 @@ async fn shows(served: &Served, name: &'static str) -> bool {
 async fn a_certificate_changes_with_each_swap_of_the_mount_and_open_connections_stay() {
     let served = serve(Wanted::default()).await;
     let volume = tempfile::tempdir().unwrap();
-    mount(volume.path(), "..1", &served.authority.issue(&Leaf::named(["one.test"])));
+    mount(volume.path(), "..1", &served.authority.issue(&Leaf::named(["always.test", "one.test"])));
     let files = CertificateFiles { chain: volume.path().join("tls.crt"), key: volume.path().join("tls.key") };
     symlink("..data/tls.crt", &files.chain).unwrap();
     symlink("..data/tls.key", &files.key).unwrap();
@@ -125,11 +125,19 @@ async fn a_certificate_changes_with_each_swap_of_the_mount_and_open_connections_
     assert!(shows(&served, "one.test").await);
     let mut open = Client::connect(served.address, &served.authority.pem(), "one.test", None).await.unwrap();
 
+    let (address, trusted) = (served.address, served.authority.pem());
+    let load = tokio::spawn(async move {
+        for calls in 0_u32.. {
+            let client = Client::connect(address, &trusted, "always.test", None).await;
+            let reply = client.expect("a handshake").post(VALIDATE, &review("fine")).await;
+            assert_eq!(reply.status, 200, "call {calls}");
+        }
+    });
     let watched = Arc::clone(&served.certificates);
     let watch = tokio::spawn(async move { files.watch(&watched, Duration::from_millis(20)).await });
     for (version, before, name) in [("..2", "one.test", "two.test"), ("..3", "two.test", "three.test")] {
         assert!(shows(&served, before).await);
-        mount(volume.path(), version, &served.authority.issue(&Leaf::named([name])));
+        mount(volume.path(), version, &served.authority.issue(&Leaf::named(["always.test", name])));
         let swapped = Instant::now();
         while !shows(&served, name).await {
             assert!(swapped.elapsed() < Duration::from_secs(5), "{name} is not in use");
@@ -139,6 +147,9 @@ async fn a_certificate_changes_with_each_swap_of_the_mount_and_open_connections_
         assert_eq!(open.post(VALIDATE, &review("fine")).await.status, 200, "an open connection lives on");
     }
     watch.abort();
+    // It never ends by itself, except by a call that failed.
+    assert!(!load.is_finished(), "{:?}", load.await);
+    load.abort();
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use super::SelfManagedError;
 use crate::model::version::ReleaseError;
 
 /// A setting that cannot be used.
@@ -47,4 +48,7 @@ pub enum SettingsError {
         /// What was given.
         value: String,
     },
+    /// A certificate of our own that cannot be kept.
+    #[error(transparent)]
+    SelfManaged(#[from] SelfManagedError),
 }

@@ -83,3 +83,26 @@ fn the_length_of_a_transition_is_written_as_go_writes_it() {
         assert!(error.starts_with("transition-max-duration: ") && error.contains(text), "{error}");
     }
 }
+
+#[test]
+fn a_certificate_of_our_own_can_be_set_in_the_file() {
+    let file =
+        write("tls-secret = \"a/b\"\ntls-service = \"c\"\nwebhook-configuration = \"d\"\ntls-ca-seconds = 1000\n");
+    let serve = |serve, path| Settings::resolve(JudgeOptions::default(), serve, path);
+    let flags = ServeOptions {
+        self_managed: SelfManagedOptions {
+            tls_ca_seconds: Some(2000),
+            tls_leaf_seconds: Some(1000),
+            ..SelfManagedOptions::default()
+        },
+        ..ServeOptions::default()
+    };
+    let settings = serve(flags, Some(file.path())).unwrap();
+    let kept = settings.serve.self_managed.clone().unwrap();
+    assert_eq!((kept.server_name().as_str(), kept.periods.authority), ("c.a.svc", 2000));
+
+    let printed = write(&settings.to_toml());
+    assert_eq!(serve(ServeOptions::default(), Some(printed.path())).unwrap().serve, settings.serve);
+    let error = serve(ServeOptions::default(), Some(file.path())).unwrap_err().to_string();
+    assert!(error.starts_with("tls-leaf-seconds: 7776000 is not between"), "{error}");
+}

@@ -34,6 +34,11 @@ impl Authority {
         &self.certificate_pem
     }
 
+    /// Its private key, as PEM.
+    pub(crate) fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// Issues a server certificate for a DNS name.
     pub(crate) fn issue(&self, name: &str) -> Leaf {
         self.issue_for(vec![name.to_owned()])

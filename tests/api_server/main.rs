@@ -20,5 +20,6 @@ mod process;
 mod rest;
 mod scenarios;
 mod scratch;
+mod self_managed;
 mod wait;
 mod yaml;

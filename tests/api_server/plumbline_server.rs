@@ -35,23 +35,30 @@ impl PlumblineServer {
     /// With its log, if it ends instead of listening.
     pub(crate) fn serve(source_args: &[&str]) -> Self {
         let scratch = Scratch::new();
-        let port = Port::lease();
         let endpoint_name = format!("{SERVICE}.{NAMESPACE}.svc");
         let authority = Authority::generate();
         let leaf = authority.issue(&endpoint_name);
 
+        let chain = scratch.write("tls.crt", &leaf.certificate_pem);
+        let key = scratch.write("tls.key", &leaf.key_pem);
+        let files = ["--tls-cert", chain.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+        Self::launch(scratch, authority.certificate_pem(), &[&files, source_args].concat())
+    }
+
+    /// Starts it with where to listen and `args`, which say all else, the certificate too; whom to trust is for the
+    /// webhook configuration to tell.
+    pub(crate) fn with_its_own_certificate(args: &[&str]) -> Self {
+        Self::launch(Scratch::new(), "", args)
+    }
+
+    fn launch(scratch: Scratch, ca_pem: &str, args: &[&str]) -> Self {
+        let port = Port::lease();
         let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
-        command
-            .args(["serve", "--listen", &format!("127.0.0.1:{}", port.number())])
-            .arg("--tls-cert")
-            .arg(scratch.write("tls.crt", &leaf.certificate_pem))
-            .arg("--tls-key")
-            .arg(scratch.write("tls.key", &leaf.key_pem))
-            .args(source_args);
+        command.args(["serve", "--listen", &format!("127.0.0.1:{}", port.number())]).args(args);
         let mut server = Self {
             process: Process::start(&command, scratch.path("plumbline.log")),
             port,
-            ca_pem: authority.certificate_pem().to_owned(),
+            ca_pem: ca_pem.to_owned(),
             _scratch: scratch,
         };
         server.wait_until_listening();
@@ -61,6 +68,11 @@ impl PlumblineServer {
     /// Where the API server is to find it.
     pub(crate) fn endpoint(&self) -> Endpoint<'_> {
         Endpoint { namespace: NAMESPACE, service: SERVICE, port: self.port.number(), ca_pem: &self.ca_pem }
+    }
+
+    /// The port of loopback that it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.number()
     }
 
     /// All that it has logged so far.

@@ -63,6 +63,20 @@ impl Rest {
         self.write(request.patch(name(object), &params, &Patch::Apply(object)).unwrap(), object)
     }
 
+    /// Applies an object; an answer other than success is told, and no panic.
+    pub(crate) fn attempt(&self, object: &Value) -> Result<(), String> {
+        let params = PatchParams::apply("plumbline-tests").force();
+        let request = kube::core::Request::new(collection(object));
+        let (status, _, body) = self.send(request.patch(name(object), &params, &Patch::Apply(object)).unwrap());
+        if matches!(status, 200 | 201) { Ok(()) } else { Err(format!("{status} {}", body["message"])) }
+    }
+
+    /// Reads what is at a path, if there is something.
+    pub(crate) fn read(&self, path: &str) -> Option<Value> {
+        let (status, _, body) = self.send(Request::get(path).body(Vec::new()).unwrap());
+        (status == 200).then_some(body)
+    }
+
     /// Deletes an object.
     ///
     /// # Panics

@@ -29,6 +29,9 @@
 {{- define "plumbline.certificateSecretName" -}}
 {{- if eq .Values.certificate.mode "supplied" -}}
 {{- required "certificate.supplied.secretName is empty: name the TLS Secret with the serving certificate" .Values.certificate.supplied.secretName -}}
+{{- else if eq .Values.certificate.mode "self-managed" -}}
+{{- /* Not the name that cert-manager's has, so that pods of both modes can run beside each other in a rollout. */ -}}
+{{- include "plumbline.suffixed" (dict "root" . "suffix" "self-managed") -}}
 {{- else -}}
 {{- include "plumbline.suffixed" (dict "root" . "suffix" "tls") -}}
 {{- end -}}

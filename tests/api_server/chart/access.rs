@@ -18,9 +18,12 @@ struct Right {
     verb: String,
 }
 
+/// With a certificate that asks for no rights.
+const MOUNTED: &str = "certificate.mode=cert-manager";
+
 #[test]
 fn by_default_all_that_is_read_may_be_read_in_every_namespace() {
-    let rendering = Rendering::of("plumbline", &["--set", "audit.enabled=false"]);
+    let rendering = Rendering::of("plumbline", &["--set", MOUNTED, "--set", "audit.enabled=false"]);
     let granted = granted(&rendering.only("ClusterRole"));
 
     assert_eq!(granted, rights(ACCESS.iter()));
@@ -29,7 +32,7 @@ fn by_default_all_that_is_read_may_be_read_in_every_namespace() {
 
 #[test]
 fn what_the_audit_writes_may_be_written_by_name_and_events_anywhere() {
-    let rendering = Rendering::of("plumbline", &[]);
+    let rendering = Rendering::of("plumbline", &["--set", MOUNTED]);
 
     let besides = rights_of_audit(audit::ACCESS);
     assert_eq!(granted(&rendering.only("ClusterRole")), rights(ACCESS.iter()).into_iter().chain(besides).collect());
@@ -43,7 +46,8 @@ fn what_the_audit_writes_may_be_written_by_name_and_events_anywhere() {
 
 #[test]
 fn the_right_to_ask_is_granted_where_declaring_needs_one() {
-    let rendering = Rendering::of("plumbline", &["--set", "transition.requireRBAC=true,audit.enabled=false"]);
+    let values = "transition.requireRBAC=true,audit.enabled=false";
+    let rendering = Rendering::of("plumbline", &["--set", MOUNTED, "--set", values]);
     let granted = granted(&rendering.only("ClusterRole"));
 
     let VirtualAccess { group, resource, verbs } = DECLARING_ACCESS;
@@ -75,9 +79,29 @@ fn holders_of_a_role_that_is_named_may_declare_transitions() {
 }
 
 #[test]
+fn a_self_managed_certificate_takes_one_secret_and_one_configuration_and_both_by_name() {
+    const SILENT: &str = "audit.enabled=false";
+    let mounted = Rendering::of("plumbline", &["--set", MOUNTED, "--set", SILENT]);
+    let kept = Rendering::of("plumbline", &["--set", SILENT]);
+    let more: Vec<_> = granted(&kept.only("ClusterRole"))
+        .difference(&granted(&mounted.only("ClusterRole")))
+        .map(|right| (right.resource.clone(), right.name.clone(), right.verb.clone()))
+        .collect();
+    let configuration =
+        |verb: &str| ("validatingwebhookconfigurations".to_owned(), Some("plumbline".to_owned()), verb.to_owned());
+    assert_eq!(more, [configuration("get"), configuration("patch")]);
+
+    let role = kept.only("Role");
+    assert_eq!(role["metadata"]["namespace"], NAMESPACE);
+    let secret = Some("plumbline-self-managed");
+    let expected = all(&[String::new()], &["secrets".to_owned()], &[secret], &["get", "create", "patch", "update"]);
+    assert_eq!(granted(&role), expected.into_iter().collect());
+}
+
+#[test]
 fn what_is_read_in_one_namespace_can_be_granted_there_alone() {
     let values = "rbac.knativeRole=true,namespaces.knative=serverless,audit.enabled=false";
-    let rendering = Rendering::of("plumbline", &["--set", values]);
+    let rendering = Rendering::of("plumbline", &["--set", MOUNTED, "--set", values]);
     let role = rendering.only("Role");
     let reaching = |reach| ACCESS.iter().filter(move |access| access.reach == reach);
 
@@ -105,6 +129,13 @@ fn the_service_account_of_the_pods_has_these_rights_and_no_others() {
         ("get", "configmaps/inferenceservice-config", "kserve", true),
         ("list", "configmaps", "kserve", false),
         ("get", "secrets", NAMESPACE, false),
+        ("create", "secrets", NAMESPACE, false),
+        ("get", "secrets/access-plumbline-self-managed", NAMESPACE, true),
+        ("get", "secrets/access-plumbline-self-managed", "kserve", false),
+        ("update", "secrets/access-plumbline-tls", NAMESPACE, false),
+        ("patch", "validatingwebhookconfigurations/access-plumbline", NAMESPACE, true),
+        ("patch", "validatingwebhookconfigurations", NAMESPACE, false),
+        ("update", "validatingwebhookconfigurations/access-plumbline", NAMESPACE, false),
         ("watch", "gateways.networking.istio.io", "istio-system", true),
         ("update", "gateways.networking.istio.io", "istio-system", false),
         ("list", "pods", "istio-system", true),

@@ -41,6 +41,19 @@ fn alerts_ask_for_the_series_of_this_release() {
     }
 }
 
+#[test]
+fn a_certificate_is_renewed_before_its_expiry_is_an_alert() {
+    for (leaf, limit) in [(7_776_000, 604_800), (3600, 600)] {
+        let values = format!("prometheusRule.enabled=true,certificate.selfManaged.leafSeconds={leaf}");
+        let rule = Rendering::of("plumbline", &["--set", &values]).only("PrometheusRule");
+        let alerts = rule["spec"]["groups"][0]["rules"].as_array().unwrap();
+        let alert = alerts.iter().find(|alert| alert["alert"] == "PlumblineCertificateExpiring").unwrap();
+        let expression = alert["expr"].as_str().unwrap();
+        assert!(expression.ends_with(&format!(" - time() < {limit}")), "{expression}");
+        assert!(limit < leaf / 3);
+    }
+}
+
 fn metrics_in(expression: &str) -> impl Iterator<Item = &str> {
     let words = expression.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
     words.filter(|word| word.starts_with("plumbline_"))
@@ -70,5 +83,6 @@ fn page_with_everything() -> String {
     metrics.handshake_failed("certificate_refused");
     metrics.certificate_loaded(0);
     metrics.certificate_refused();
+    metrics.certificate_step_failed("publish");
     metrics.page().unwrap()
 }

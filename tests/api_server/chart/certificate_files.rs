@@ -17,7 +17,10 @@ fn the_manifests_are_those_of_the_chart() {
     let text = fs::read_to_string(format!("{FOLDER}/cert-manager.yaml")).unwrap();
     let files = yaml::objects(&text).into_iter();
 
-    let rendered = Rendering::of("plumbline", &["--show-only", "templates/certificate.yaml"]);
+    let rendered = Rendering::of(
+        "plumbline",
+        &["--set", "certificate.mode=cert-manager", "--show-only", "templates/certificate.yaml"],
+    );
     let unlabelled = rendered.objects().into_iter().map(|mut object| {
         object["metadata"].as_object_mut().unwrap().remove("labels");
         object

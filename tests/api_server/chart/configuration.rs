@@ -13,6 +13,7 @@ fn the_api_server_adds_nothing_to_what_is_rendered() {
     let supplied = "certificate.mode=supplied,certificate.supplied.secretName=ours";
     for (release, args) in [
         ("drift", &[][..]),
+        ("drift-with-cert-manager", &["--set", "certificate.mode=cert-manager"]),
         ("drift-with-a-bundle", &["--set", supplied, "--set-string", &bundle]),
         ("drift-without-services", &["--set", "webhook.gatewayServices.enabled=false,webhook.failurePolicy=Ignore"]),
     ] {
@@ -23,6 +24,15 @@ fn the_api_server_adds_nothing_to_what_is_rendered() {
         let annotations = |object: &Value| object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
         assert_eq!(annotations(&stored), annotations(&rendered));
     }
+}
+
+#[test]
+fn a_bundle_that_pods_write_is_not_rendered() {
+    let rendered = Rendering::of("plumbline", &[]).only("ValidatingWebhookConfiguration");
+    for webhook in rendered["webhooks"].as_array().unwrap() {
+        assert_eq!(webhook["clientConfig"].as_object().unwrap().keys().collect::<Vec<_>>(), ["service"]);
+    }
+    assert_eq!(rendered["metadata"]["annotations"], Value::Null);
 }
 
 #[test]

@@ -13,8 +13,9 @@ fn serve_understands_its_arguments() {
     for (key, expected) in [
         ("listen", "0.0.0.0:8443"),
         ("health-listen", "0.0.0.0:8080"),
-        ("tls-cert", "/certs/tls.crt"),
-        ("tls-key", "/certs/tls.key"),
+        ("tls-secret", "plumbline/plumbline-self-managed"),
+        ("tls-service", "plumbline"),
+        ("webhook-configuration", "plumbline"),
         ("kserve-namespace", "kserve"),
         ("knative-namespace", "knative-serving"),
         ("synthetic", "deny"),
@@ -22,6 +23,22 @@ fn serve_understands_its_arguments() {
         assert_eq!(settings[key].as_str(), Some(expected), "{key}");
     }
     assert_eq!(settings["judge-namespaces"].as_array().unwrap().len(), 0);
+
+    assert_eq!(settings["tls-ca-seconds"].as_integer(), Some(31_536_000));
+    // The chart's defaults are the program's.
+    let (plain, _) = settings_of(&["--set", "certificate.selfManaged=null"]);
+    assert_eq!(plain, settings);
+
+    for args in [
+        "certificate.mode=cert-manager",
+        "certificate.mode=supplied,certificate.supplied.secretName=ours,certificate.supplied.caBundle=-----BEGIN CERTIFICATE-----",
+    ] {
+        let (settings, pod) = settings_of(&["--set", args]);
+        assert_eq!(settings["tls-cert"].as_str(), Some("/certs/tls.crt"));
+        assert_eq!(settings["tls-key"].as_str(), Some("/certs/tls.key"));
+        assert!(!settings.contains_key("tls-secret"));
+        assert_eq!(pod["containers"][0]["volumeMounts"][0]["mountPath"], "/certs");
+    }
 
     let values = "namespaces.kserve=kubeflow,namespaces.knative=serverless,clusterDomain=cluster.example.com,\
         judge.namespaces={a,b},judge.synthetic=off,listenAddress=[::],ports.webhook=9443,ports.health=9080,\

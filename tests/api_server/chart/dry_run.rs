@@ -12,12 +12,21 @@ use crate::certificates::Authority;
 const RELEASE: &str = "judge";
 
 /// What to render for a test, by what is special about it.
-const MATRIX: [(&str, &[&str]); 8] = [
+const MATRIX: [(&str, &[&str]); 10] = [
     ("the defaults", &[]),
     ("one replica that fails open", &["replicas=1", "webhook.failurePolicy=Ignore", "webhook.timeoutSeconds=30"]),
+    ("cert-manager", &["certificate.mode=cert-manager"]),
+    (
+        "a brisk rotation",
+        &["certificate.selfManaged.caSeconds=86400", "certificate.selfManaged.leafSeconds=3600", "fullnameOverride=p"],
+    ),
     (
         "an issuer of one's own",
-        &["certificate.certManager.issuerRef.name=company", "certificate.certManager.issuerRef.kind=ClusterIssuer"],
+        &[
+            "certificate.mode=cert-manager",
+            "certificate.certManager.issuerRef.name=company",
+            "certificate.certManager.issuerRef.kind=ClusterIssuer",
+        ],
     ),
     ("Knative's ConfigMaps by a Role", &["rbac.knativeRole=true"]),
     (
@@ -141,6 +150,8 @@ fn values_that_cannot_work_are_refused_with_their_name() {
         ("webhook.failurepolicy=Fail", "additional properties 'failurepolicy' not allowed"),
         ("webhook.timeoutSeconds=31", "at '/webhook/timeoutSeconds': maximum: got 31, want 30"),
         ("namespaces.kserve=KServe", "at '/namespaces/kserve'"),
+        ("certificate.mode=automatic", "at '/certificate/mode': value must be one of"),
+        ("certificate.selfManaged.caSeconds=0", "at '/certificate/selfManaged/caSeconds': minimum"),
         ("certificate.mode=supplied", "at '/certificate/supplied/caBundle': minLength"),
         ("certificate.supplied.caBundle=-----BEGIN PRIVATE KEY-----", "at '/certificate/supplied/caBundle'"),
         ("preDelete.enabled=true", "at '/preDelete/image': minLength"),

@@ -20,7 +20,7 @@ fn a_release_is_installed_upgraded_and_uninstalled() {
     let _alone = alone_with_webhooks();
     let release = "stable";
     let name = "stable-plumbline";
-    helm("install", release, &[]);
+    helm("install", release, &["--set", "certificate.mode=cert-manager"]);
     let expected = [
         "certificate.cert-manager.io/stable-plumbline",
         "certificate.cert-manager.io/stable-plumbline-ca",
@@ -69,6 +69,58 @@ fn a_release_is_installed_upgraded_and_uninstalled() {
 
     helm("uninstall", release, &[]);
     assert_eq!(objects_of(release), [""; 0]);
+}
+
+#[test]
+fn by_default_a_release_needs_nobody_else_and_keeps_the_bundle_that_its_pods_write() {
+    let _alone = alone_with_webhooks();
+    let release = "alone";
+    let name = "alone-plumbline";
+    helm("install", release, &[]);
+    let expected = [
+        "clusterrole.rbac.authorization.k8s.io/alone-plumbline",
+        "clusterrolebinding.rbac.authorization.k8s.io/alone-plumbline",
+        "deployment.apps/alone-plumbline",
+        "poddisruptionbudget.policy/alone-plumbline",
+        "role.rbac.authorization.k8s.io/alone-plumbline-certificate",
+        "rolebinding.rbac.authorization.k8s.io/alone-plumbline-certificate",
+        "service/alone-plumbline",
+        "serviceaccount/alone-plumbline",
+        "validatingwebhookconfiguration.admissionregistration.k8s.io/alone-plumbline",
+    ];
+    assert_eq!(objects_of(release), expected);
+
+    let trusted = publish_ca_bundle(name);
+    let bundles = || {
+        let configuration = read(CONFIGURATION, name);
+        let webhooks = configuration["webhooks"].as_array().unwrap().iter();
+        webhooks.map(|webhook| webhook["clientConfig"]["caBundle"].clone()).collect::<Vec<_>>()
+    };
+    helm("upgrade", release, &["--reuse-values", "--set", "webhook.timeoutSeconds=3"]);
+    assert_eq!(bundles(), vec![trusted.clone(); 5]);
+    helm("upgrade", release, &["--reuse-values", "--set", WITHOUT_SERVICES]);
+    assert_eq!(bundles(), vec![trusted; 4]);
+
+    // And over to cert-manager: nothing that was owned is in the way.
+    helm("upgrade", release, &["--reuse-values", "--set", "certificate.mode=cert-manager"]);
+    assert!(!objects_of(release).iter().any(|object| object.starts_with("role.")));
+    helm("uninstall", release, &[]);
+    assert_eq!(objects_of(release), [""; 0]);
+}
+
+/// What the pods do once they have a certificate.
+fn publish_ca_bundle(configuration: &str) -> Value {
+    let bundle = json!("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCi0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K");
+    let webhooks = read(CONFIGURATION, configuration)["webhooks"].as_array().unwrap().clone();
+    let webhooks: Vec<_> =
+        webhooks.iter().map(|webhook| json!({"name": webhook["name"], "clientConfig": {"caBundle": bundle}})).collect();
+    let patch = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": configuration}, "webhooks": webhooks,
+    });
+    let manager = format!("--field-manager={}", plumbline::certs::FIELD_MANAGER);
+    cluster().apply(&patch.to_string(), &["--server-side", "--force-conflicts", &manager]).expect_success();
+    bundle
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn the_rights_suffice_and_a_missing_one_is_named() {
     let cluster = ControlPlane::start();
     cluster.install_upstream_crds();
     cluster.kubectl(&["apply", "--filename", EXAMPLE]).expect_success();
-    let rendering = Rendering::of("plumbline", &["--set", "rbac.knativeRole=true"]);
+    let rendering = Rendering::of("plumbline", &["--set", "rbac.knativeRole=true,certificate.mode=cert-manager"]);
     let granted = rendering.rbac();
     cluster.kubectl(&["create", "namespace", NAMESPACE]).expect_success();
     // The harness grants more, by a role of the same name.
@@ -42,6 +42,77 @@ fn the_rights_suffice_and_a_missing_one_is_named() {
     // It holds nobody up: what may not be read is unknown, and said to be.
     wait_for_log(&server, right);
     wait_for_log(&server, "the cluster has been read");
+}
+
+/// What the chart makes the pods' arguments.
+const SELF_MANAGED: [&str; 8] = [
+    "--tls-secret",
+    "plumbline/plumbline-self-managed",
+    "--tls-service",
+    "plumbline",
+    "--webhook-configuration",
+    "plumbline",
+    "--tls-settle-seconds",
+    "1",
+];
+const SECRET: [&str; 4] = ["secret", "plumbline-self-managed", "--namespace", "plumbline"];
+
+#[test]
+fn a_self_managed_certificate_takes_each_of_its_rights() {
+    let cluster = ControlPlane::start();
+    cluster.install_upstream_crds();
+    cluster.kubectl(&["apply", "--filename", EXAMPLE]).expect_success();
+    cluster.kubectl(&["create", "namespace", "plumbline"]).expect_success();
+    let rendering = Rendering::of("plumbline", &[]);
+    let granted = rendering.rbac();
+    apply(&cluster, &granted);
+    let start = || {
+        let kubeconfig = cluster.kubeconfig(User::Plumbline).to_str().unwrap();
+        PlumblineServer::with_its_own_certificate(&[&["--kubeconfig", kubeconfig], &SELF_MANAGED[..]].concat())
+    };
+
+    let server = start();
+    let configuration = rendering.only("ValidatingWebhookConfiguration").to_string();
+    let _registration = cluster.register_webhook(&configuration, &server.endpoint(), Scope::AsWritten);
+    wait_for_log(&server, "wrote the caBundle");
+    wait_for_log(&server, "the cluster has been read");
+    wait::until("a verdict", Duration::from_secs(20), || {
+        let refused = narrow_hosts(&cluster).expect_failure();
+        if refused.contains("denied the request") { Ok(()) } else { Err(format!("{refused}\n{}", server.log())) }
+    });
+    assert!(!server.log().contains("forbidden"), "{}", server.log());
+    drop(server);
+
+    let delete_secret = || cluster.kubectl(&[&["delete", "--ignore-not-found"], &SECRET[..]].concat()).expect_success();
+    for (resource, verb) in [
+        ("validatingwebhookconfigurations", "get"),
+        ("validatingwebhookconfigurations", "patch"),
+        ("secrets", "get"),
+        ("secrets", "create"),
+        ("secrets", "patch"),
+        ("secrets", "update"),
+    ] {
+        delete_secret();
+        let lessened: Vec<_> = granted.iter().map(|object| without_verb(object, resource, verb)).collect();
+        apply(&cluster, &lessened);
+        let server = start();
+        if verb == "update" {
+            wait_for_log(&server, "took a new certificate into use");
+            let patch = json!({"data": {"ca.crt": null}}).to_string();
+            cluster.kubectl(&[&["patch"], &SECRET[..], &["--patch", &patch]].concat()).expect_success();
+        }
+        wait_for_log(&server, &format!("cannot {verb} resource \\\"{resource}\\\""));
+    }
+}
+
+fn without_verb(role: &Value, resource: &str, verb: &str) -> Value {
+    let mut role = role.clone();
+    for rule in role["rules"].as_array_mut().into_iter().flatten() {
+        if rule["resources"].as_array().unwrap().contains(&resource.into()) {
+            rule["verbs"].as_array_mut().unwrap().retain(|granted| granted != verb);
+        }
+    }
+    role
 }
 
 fn apply(cluster: &ControlPlane, objects: &[Value]) {
