@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod doctor;
 mod explain;
 mod serve;
 mod source;
@@ -53,6 +54,10 @@ enum Command {
     Trace(trace::Trace),
     /// Explain a code: what breaks, why, and how to mend it.
     Explain(explain::Explain),
+    /// Look at a live installation from outside, and send a dry run that must be refused. Nothing is written.
+    ///
+    /// Exit code 0: no problem. 1: there is one. 2: the arguments or the cluster could not be used.
+    Doctor(doctor::Doctor),
     /// Print the settings in force, as a settings file.
     Config(config::Config),
 }
@@ -75,6 +80,9 @@ impl Cli {
                 settings(ServeOptions::default()).map_err(Into::into).and_then(|settings| trace.run(&settings))
             }
             Command::Explain(explain) => explain.run(),
+            Command::Doctor(doctor) => {
+                settings(ServeOptions::default()).map_err(Into::into).and_then(|settings| doctor.run(&settings))
+            }
             Command::Config(config) => {
                 settings(config.options.clone()).map_err(Into::into).and_then(|settings| config.run(&settings))
             }

@@ -17,6 +17,7 @@
 //! * **engine**, **rules**, **finding**, **quote**: what a change breaks, and how to say it.
 //! * **gather**, **cluster**, **manifests**: where objects come from.
 //! * **webhook**, **admission**, **server**, **certs**: from a TLS connection to an answer.
+//! * **doctor**: a live installation, judged from outside.
 //! * **report**, **cli**, **settings**, **telemetry**, **metrics**: for people and their tools.
 
 pub mod admission;
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod cluster;
 pub mod cohort;
 pub mod data_plane;
+pub mod doctor;
 pub mod engine;
 pub mod finding;
 pub mod gather;

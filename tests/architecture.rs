@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules between an object's bytes and a verdict.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "cohort",
     "data_plane",
+    "doctor",
     "engine",
     "finding",
     "model",

@@ -39,7 +39,7 @@ pub(super) struct ClusterArgs {
 }
 
 impl ClusterArgs {
-    fn options(&self) -> ConnectionOptions {
+    pub(super) fn options(&self) -> ConnectionOptions {
         ConnectionOptions { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn inspect_cluster<T>(
 }
 
 /// Asks the API server once who it is: a person is told at once where a server would wait for it to come up.
-async fn reach(cluster: &ClusterArgs) -> anyhow::Result<()> {
+pub(super) async fn reach(cluster: &ClusterArgs) -> anyhow::Result<()> {
     let connection = Connection::open(&cluster.options()).await?;
     let origin = &connection.origin;
     let asked = tokio::time::timeout(CONNECT_PATIENCE, connection.client.apiserver_version()).await;

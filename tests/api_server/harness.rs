@@ -1,6 +1,6 @@
 //! Proves that the harness tests what it claims to: a verdict is worth as much as the cluster it was asked for in.
 
-mod deny_server;
+pub(crate) mod deny_server;
 
 use std::fs;
 use std::time::Duration;

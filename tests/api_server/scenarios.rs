@@ -2,6 +2,7 @@
 //! what each writer is told.
 
 mod bootstrap;
+mod doctor;
 mod exempt;
 mod latency;
 mod migration;

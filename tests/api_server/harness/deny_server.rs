@@ -50,8 +50,17 @@ type Calls = Arc<Mutex<Vec<Call>>>;
 impl DenyServer {
     /// Listens on a free port of loopback until the test run ends.
     pub(crate) fn start() -> Self {
+        Self::with(Authority::issue)
+    }
+
+    /// The same with a certificate whose time is over.
+    pub(crate) fn start_expired() -> Self {
+        Self::with(Authority::issue_expired)
+    }
+
+    fn with(issue: impl FnOnce(&Authority, &str) -> Leaf) -> Self {
         let authority = Authority::generate();
-        let leaf = authority.issue(&format!("{SERVICE}.{NAMESPACE}.svc"));
+        let leaf = issue(&authority, &format!("{SERVICE}.{NAMESPACE}.svc"));
         let acceptor = TlsAcceptor::from(Arc::new(server_config(&leaf)));
         let calls = Calls::default();
 
