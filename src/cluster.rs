@@ -11,6 +11,7 @@ pub mod domain;
 mod event;
 mod flights;
 mod health;
+mod measures;
 mod pods;
 mod read;
 mod reading;
@@ -34,6 +35,7 @@ use tokio::task::JoinSet;
 pub use access::{ACCESS, Access, Reach};
 pub use connection::{Connection, ConnectionError, ConnectionOptions};
 pub use health::WatchStatus;
+pub use measures::Measures;
 pub use request::ReadCounts;
 
 use crate::gather::{Described, Freshness, ReadError, Source};

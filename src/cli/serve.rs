@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::source::{ClusterArgs, connect, snapshot};
 use crate::admission::{Limits, router};
 use crate::certs::{CertificateFiles, Certificates, Issued};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Measures};
 use crate::gather::{Fixed, Source};
 use crate::manifests::Manifests;
 use crate::metrics::Metrics;
@@ -48,12 +48,14 @@ impl Serve {
 
     async fn serve(self, mut settings: Settings) -> anyhow::Result<()> {
         let readiness = Readiness::default();
+        let mut metrics = Metrics::new();
         let Some(directory) = self.cluster.manifests.clone() else {
             let (source, judge) = connect(&self.cluster, &settings).await?;
             settings.judge = judge;
             let source = Arc::new(source);
             tokio::spawn(report_sync(Arc::clone(&source), readiness.gate("caches")));
-            return self.serve_source(source, settings, readiness).await;
+            metrics.registry().register_collector(Box::new(Measures::of(&source)));
+            return self.serve_source(source, settings, readiness, metrics).await;
         };
         let manifests = Manifests::load(&[directory])?;
         for note in &manifests.notes {
@@ -61,7 +63,7 @@ impl Serve {
         }
         let source = Arc::new(Fixed::new(snapshot(&manifests)?));
         tracing::info!(objects = manifests.objects().count(), "a directory stands in for the cluster");
-        self.serve_source(source, settings, readiness).await
+        self.serve_source(source, settings, readiness, metrics).await
     }
 
     async fn serve_source<S: Source + 'static>(
@@ -69,8 +71,9 @@ impl Serve {
         source: Arc<S>,
         settings: Settings,
         readiness: Readiness,
+        metrics: Metrics,
     ) -> anyhow::Result<()> {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(metrics);
         let serve = settings.serve;
         let certificates = if let Some((chain, key)) = &serve.certificate {
             let files = CertificateFiles { chain: chain.clone(), key: key.clone() };
