@@ -46,25 +46,21 @@ fn links_between_pages_lead_somewhere() {
 fn the_commands_of_every_page_work() {
     let _alone = alone_with_webhooks();
     // The harness has roles of the same name.
-    let install = format!("helm upgrade --install plumbline {CHART} --namespace {NAMESPACE} --take-ownership");
+    let install = format!("helm install plumbline {CHART} --namespace {NAMESPACE} --take-ownership");
+    let ensure = format!("helm status plumbline --namespace {NAMESPACE} || {install}");
     for page in pages() {
         let commands = commands(&read(&page));
         if commands.is_empty() {
             continue;
         }
-        // Two revisions, so that there is one to go back to.
-        cluster().shell(&format!("{install} && {install}")).expect_success();
+        cluster().shell(&ensure).expect_success();
         for command in commands {
             let answer = cluster().shell(&command);
             assert!(answer.status.success(), "{page}.md: {command}\n{answer:#?}");
         }
-        cluster()
-            .shell(&format!(
-                "kubectl delete validatingwebhookconfiguration plumbline --ignore-not-found; \
-                 helm uninstall plumbline --namespace {NAMESPACE} --ignore-not-found"
-            ))
-            .expect_success();
     }
+    let remove = "kubectl delete validatingwebhookconfiguration plumbline --ignore-not-found";
+    cluster().shell(&format!("{remove}; helm uninstall plumbline --namespace {NAMESPACE}")).expect_success();
 }
 
 /// The lines of the blocks that promise to work without pods.
