@@ -77,7 +77,10 @@ fn first_line(message: &str) -> &str {
 
 /// What to do about a call that failed, by the words of Go's TLS and HTTP clients.
 fn remedy(message: &str) -> &'static str {
-    const REMEDIES: [(&str, &str); 9] = [
+    const UNREAD: &str = "plumbline answers, and cannot read the cluster: its log and the rights below say why";
+    const REMEDIES: [(&str, &str); 11] = [
+        ("unable to return a response in the time allotted", UNREAD),
+        ("currently unable to handle the request", UNREAD),
         (
             "signed by unknown authority",
             "caBundle is not of the CA that signed the serving certificate: with cert-manager look at its cainjector, \

@@ -35,6 +35,17 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
     }
 
+    /// The number by which the kernel knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells the program to end, as the kubelet does.
+    pub(crate) fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
+        assert!(status.success(), "kill: {status}");
+    }
+
     /// Ends the program at once, as the kernel would under memory pressure.
     pub(crate) fn kill(&mut self) {
         // An error says that it has ended already.

@@ -58,9 +58,7 @@ impl Rest {
     /// If the write fails for any reason other than a webhook's denial.
     #[track_caller]
     pub(crate) fn apply(&self, object: &Value) -> Answer {
-        let params = PatchParams::apply("plumbline-tests").force();
-        let request = kube::core::Request::new(collection(object));
-        self.write(request.patch(name(object), &params, &Patch::Apply(object)).unwrap(), object)
+        self.try_apply(object).unwrap_or_else(|why| panic!("{why}: {object}"))
     }
 
     /// Deletes an object.
@@ -69,8 +67,7 @@ impl Rest {
     /// If it cannot be deleted for any reason other than a webhook's denial.
     #[track_caller]
     pub(crate) fn delete(&self, object: &Value) -> Answer {
-        let request = kube::core::Request::new(collection(object));
-        self.write(request.delete(name(object), &DeleteParams::default()).unwrap(), object)
+        self.try_delete(object).unwrap_or_else(|why| panic!("{why}: {object}"))
     }
 
     /// Deletes whatever is at a path such as `/api/v1/namespaces/default/pods`; where no such kind is served, that is nothing.
@@ -96,16 +93,28 @@ impl Rest {
         self.runtime.block_on(join_all(reads));
     }
 
-    #[track_caller]
-    fn write(&self, request: Request<Vec<u8>>, object: &Value) -> Answer {
+    /// [`Rest::apply`] that tells why the write failed, if it did.
+    pub(crate) fn try_apply(&self, object: &Value) -> Result<Answer, String> {
+        let params = PatchParams::apply("plumbline-tests").force();
+        let request = kube::core::Request::new(collection(object));
+        self.try_write(request.patch(name(object), &params, &Patch::Apply(object)).unwrap())
+    }
+
+    /// [`Rest::delete`] that tells why the write failed, if it did.
+    pub(crate) fn try_delete(&self, object: &Value) -> Result<Answer, String> {
+        let request = kube::core::Request::new(collection(object));
+        self.try_write(request.delete(name(object), &DeleteParams::default()).unwrap())
+    }
+
+    fn try_write(&self, request: Request<Vec<u8>>) -> Result<Answer, String> {
         let (status, warnings, body) = self.send(request);
         let message = body["message"].as_str().unwrap_or_default();
         let denial = match status {
             200 | 201 => None,
             403 if message.contains("denied the request") => Some(message.to_owned()),
-            _ => panic!("{status} {message}: {object}"),
+            _ => return Err(format!("{status} {message}")),
         };
-        Answer { denial, warnings }
+        Ok(Answer { denial, warnings })
     }
 
     fn send(&self, mut request: Request<Vec<u8>>) -> (u16, Vec<String>, Value) {
