@@ -12,7 +12,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use tokio::sync::Semaphore;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time;
 
 use crate::metrics::Metrics;
@@ -155,12 +156,13 @@ impl<J: Judge> Endpoint<J> {
             body::discard(body, self.limits.body).await;
             return Err(self.saturated());
         };
-        let _in_flight = InFlight::enter(&self.metrics);
+        let _in_flight = Held::new(&self.metrics.in_flight);
         let until = deadline.at.min(started + self.limits.body_read);
         let body = body::read(body, self.limits.body, until).await?;
-        let outcome = match time::timeout_at(deadline.at.into(), self.turns.acquire()).await {
-            Ok(_turn) => self.review(&body, started, deadline).await,
-            Err(_) => Err(self.unread(Fault::DeadlineExceeded(format!(
+        let turn = self.turn(deadline).await;
+        let outcome = match turn {
+            Some(_turn) => self.review(&body, started, deadline).await,
+            None => Err(self.unread(Fault::DeadlineExceeded(format!(
                 "{} reviews are being judged and none ended within {:?}; raise the concurrency or the replicas",
                 self.limits.concurrency, deadline.stated
             )))),
@@ -168,6 +170,15 @@ impl<J: Judge> Endpoint<J> {
         Ok(outcome.map_or_else(IntoResponse::into_response, |json| {
             ([(header::CONTENT_TYPE, "application/json")], json).into_response()
         }))
+    }
+
+    /// Waits for a turn to judge, at most until the deadline.
+    async fn turn(&self, deadline: Deadline) -> Option<SemaphorePermit<'_>> {
+        let since = Instant::now();
+        let _waiting = Held::new(&self.metrics.waiting);
+        let turn = time::timeout_at(deadline.at.into(), self.turns.acquire()).await;
+        self.metrics.waited(since.elapsed());
+        turn.ok()?.ok()
     }
 
     async fn review(&self, body: &Bytes, started: Instant, deadline: Deadline) -> Result<Vec<u8>, Fault> {
@@ -228,18 +239,18 @@ fn json(headers: &HeaderMap) -> Result<(), Refusal> {
     })
 }
 
-/// Counts a review as in flight for as long as it lives, also when it is dropped half-way.
-struct InFlight<'a>(&'a Metrics);
+/// Counts a review in a gauge for as long as it lives, also when it is dropped half-way.
+struct Held<'a>(&'a Gauge);
 
-impl<'a> InFlight<'a> {
-    fn enter(metrics: &'a Metrics) -> Self {
-        metrics.in_flight.inc();
-        Self(metrics)
+impl<'a> Held<'a> {
+    fn new(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.dec();
+        self.0.dec();
     }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod config;
+mod doctor;
 mod explain;
 mod plan;
 mod serve;
@@ -63,6 +64,10 @@ enum Command {
     Audit(audit::Audit),
     /// Explain a code: what breaks, why, and how to mend it.
     Explain(explain::Explain),
+    /// Look at a live installation from outside, and send a dry run that must be refused. Nothing is written.
+    ///
+    /// Exit code 0: no problem. 1: there is one. 2: the arguments or the cluster could not be used.
+    Doctor(doctor::Doctor),
     /// Print the settings in force, as a settings file.
     Config(config::Config),
 }
@@ -91,6 +96,9 @@ impl Cli {
                 settings(ServeOptions::default()).map_err(Into::into).and_then(|settings| audit.run(&settings))
             }
             Command::Explain(explain) => explain.run(),
+            Command::Doctor(doctor) => {
+                settings(ServeOptions::default()).map_err(Into::into).and_then(|settings| doctor.run(&settings))
+            }
             Command::Config(config) => {
                 settings(config.options.clone()).map_err(Into::into).and_then(|settings| config.run(&settings))
             }

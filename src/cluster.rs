@@ -11,6 +11,7 @@ pub mod domain;
 mod event;
 mod flights;
 mod health;
+mod measures;
 mod permission;
 mod pods;
 mod read;
@@ -35,6 +36,7 @@ use tokio::task::JoinSet;
 pub use access::{ACCESS, Access, DECLARING_ACCESS, Reach, VirtualAccess};
 pub use connection::{Connection, ConnectionError, ConnectionOptions};
 pub use health::WatchStatus;
+pub use measures::Measures;
 pub use request::ReadCounts;
 
 use crate::exception::{Permission, Question};

@@ -21,6 +21,7 @@
 //! * **gather**, **cluster**, **manifests**: where objects come from.
 //! * **webhook**, **admission**, **server**, **certs**, **rotation**: from a TLS connection to an answer.
 //! * **audit**: the cluster as it stands, walked in the background by one replica: Events, a report, a page.
+//! * **doctor**: a live installation, judged from outside.
 //! * **report**, **cli**, **settings**, **telemetry**, **metrics**: for people and their tools.
 
 pub mod admission;
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod cluster;
 pub mod cohort;
 pub mod data_plane;
+pub mod doctor;
 pub mod engine;
 pub mod exception;
 pub mod finding;

@@ -17,7 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::object::Kind;
 
 /// Upper bounds in seconds: half a millisecond is the floor of a verdict over TLS, 30 s the API server's longest wait.
-const REVIEW_SECONDS: [f64; 15] =
+pub(crate) const SECONDS: [f64; 15] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// Every metric of the serving side, and the registry they are read from.
@@ -26,6 +26,7 @@ pub struct Metrics {
     reviews: Family<ReviewLabels, Counter>,
     exceptions: Family<ExceptionLabels, Counter>,
     review_duration: Histogram,
+    wait: Histogram,
     faults: Family<FaultLabel, Counter>,
     refusals: Family<ReasonLabel, Counter>,
     handshake_failures: Family<ReasonLabel, Counter>,
@@ -36,6 +37,8 @@ pub struct Metrics {
     certificate_step_failures: Family<StepLabel, Counter>,
     /// Reviews accepted and not answered yet, those that wait for their turn included.
     pub in_flight: Gauge,
+    /// Reviews that wait for their turn.
+    pub waiting: Gauge,
     /// Connections open on the webhook's port.
     pub connections: Gauge,
     /// Requests that ended in a panic.
@@ -109,7 +112,7 @@ impl Metrics {
             registry: Registry::with_prefix("plumbline"),
             reviews: Family::default(),
             exceptions: Family::default(),
-            review_duration: Histogram::new(REVIEW_SECONDS),
+            review_duration: Histogram::new(SECONDS),
             faults: Family::default(),
             refusals: Family::default(),
             handshake_failures: Family::default(),
@@ -119,6 +122,8 @@ impl Metrics {
             certificate_steps: Family::default(),
             certificate_step_failures: Family::default(),
             in_flight: Gauge::default(),
+            waiting: Gauge::default(),
+            wait: Histogram::new(SECONDS),
             connections: Gauge::default(),
             panics: Counter::default(),
         };
@@ -144,6 +149,13 @@ impl Metrics {
         registry.register("review_faults", "Reviews that ended without a verdict", self.faults.clone());
         registry.register("requests_refused", "Requests turned away before they were read", self.refusals.clone());
         registry.register("reviews_in_flight", "Reviews accepted and not answered yet", self.in_flight.clone());
+        registry.register("reviews_waiting", "Reviews that wait for their turn", self.waiting.clone());
+        registry.register_with_unit(
+            "review_wait",
+            "Time that a review waited for its turn",
+            Unit::Seconds,
+            self.wait.clone(),
+        );
         registry.register("connections", "Connections open on the webhook's port", self.connections.clone());
         registry.register("panics", "Requests that ended in a panic", self.panics.clone());
         registry.register(
@@ -198,6 +210,11 @@ impl Metrics {
     /// Adds the time that a review took, with or without a verdict.
     pub fn took(&self, took: Duration) {
         self.review_duration.observe(took.as_secs_f64());
+    }
+
+    /// Adds the time that a review waited for its turn.
+    pub fn waited(&self, waited: Duration) {
+        self.wait.observe(waited.as_secs_f64());
     }
 
     /// Counts a review that ended without a verdict.

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules between an object's bytes and a verdict.
-const PURE: [&str; 17] = [
+const PURE: [&str; 18] = [
     "cohort",
     "data_plane",
+    "doctor",
     "engine",
     "exception",
     "finding",

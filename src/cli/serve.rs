@@ -17,7 +17,7 @@ use self::auditing::Auditing;
 use super::source::{ClusterArgs, connect, snapshot};
 use crate::admission::{Limits, router};
 use crate::certs::{CertificateFiles, Certificates, Issued, SelfManaged};
-use crate::cluster::{Cluster, Connection};
+use crate::cluster::{Cluster, Connection, Measures};
 use crate::gather::{Fixed, Source};
 use crate::manifests::Manifests;
 use crate::metrics::Metrics;
@@ -58,6 +58,7 @@ impl Serve {
             let source = Arc::new(source);
             tokio::spawn(report_sync(Arc::clone(&source), readiness.gate("caches")));
             let mut metrics = Metrics::new();
+            metrics.registry().register_collector(Box::new(Measures::of(&source)));
             let stop = stopped()?;
             let auditing = Auditing::start(&self.cluster, &source, &settings, &mut metrics, &stop).await?;
             let pages = auditing.as_ref().map_or_else(Router::new, Auditing::pages);

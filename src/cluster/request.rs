@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use http_body_util::BodyExt;
@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::connection::chain;
+use super::measures::Lookups;
 use crate::object::Kind;
 
 /// How many reads are under way at a time. HTTP/1.1 needs a connection for each.
@@ -32,6 +33,7 @@ pub(super) struct Requests {
     permits: Arc<Semaphore>,
     limit: Duration,
     counts: Arc<Counts>,
+    lookups: Lookups,
 }
 
 #[derive(Debug, Default)]
@@ -89,12 +91,17 @@ pub(super) enum RequestError {
 impl Requests {
     /// Sends with this client; a read that takes longer than `limit` has failed.
     pub(super) fn new(client: Client, limit: Duration) -> Self {
-        Self { client, permits: Arc::new(Semaphore::new(PARALLEL_READS)), limit, counts: Arc::default() }
+        let permits = Arc::new(Semaphore::new(PARALLEL_READS));
+        Self { client, permits, limit, counts: Arc::default(), lookups: Lookups::new() }
     }
 
     pub(super) fn counts(&self) -> ReadCounts {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ReadCounts { sent: count(&self.counts.sent), failed: count(&self.counts.failed) }
+    }
+
+    pub(super) fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// Reads one object.
@@ -165,6 +172,7 @@ impl Requests {
             return Err(RequestError::Unreachable("we are stopping".to_owned()));
         };
         let path = request.uri().clone();
+        let started = Instant::now();
         let result = timeout(self.limit, async {
             match self.send(request.map(Body::from)).await {
                 // The API server may close an idle connection just as we use it; reading once more harms nobody.
@@ -176,8 +184,12 @@ impl Requests {
             }
         });
         let result = result.await.unwrap_or(Err(RequestError::TooSlow(self.limit)));
-        if result.as_ref().is_err_and(|error| !error.is_answer()) {
+        self.lookups.ended(started.elapsed());
+        if let Err(error) = &result
+            && !error.is_answer()
+        {
             self.counts.failed.fetch_add(1, Ordering::Relaxed);
+            self.lookups.failed(error.name());
         }
         result
     }
@@ -197,6 +209,21 @@ impl Requests {
 }
 
 impl RequestError {
+    /// One word for the metric.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::NotInstalled => "not_installed",
+            Self::Forbidden => "forbidden",
+            Self::Expired => "expired",
+            Self::Unauthorized => "unauthorized",
+            Self::Refused { .. } => "refused",
+            Self::Unreachable(_) => "unreachable",
+            Self::TooSlow(_) => "too_slow",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+
     /// Whether the API server has told us what we asked: a verdict may rest on it.
     pub(super) fn is_answer(&self) -> bool {
         matches!(self, Self::NotFound | Self::NotInstalled | Self::Forbidden)

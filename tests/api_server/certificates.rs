@@ -49,8 +49,19 @@ impl Authority {
         self.issue_for(vec![Ipv4Addr::LOCALHOST.to_string(), "localhost".to_owned()])
     }
 
+    /// Issues a server certificate for a DNS name whose time is long over.
+    pub(crate) fn issue_expired(&self, name: &str) -> Leaf {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 2, 1);
+        self.sign(params)
+    }
+
     fn issue_for(&self, names: Vec<String>) -> Leaf {
-        let mut params = CertificateParams::new(names).unwrap();
+        self.sign(CertificateParams::new(names).unwrap())
+    }
+
+    fn sign(&self, mut params: CertificateParams) -> Leaf {
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
 

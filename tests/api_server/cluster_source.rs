@@ -1,5 +1,6 @@
 //! Proves what the live source promises against a real API server: reviews see what was written before they began.
 
+mod compaction;
 mod review;
 mod writer;
 

@@ -65,6 +65,11 @@ impl ControlPlane {
         self.servers.stop_api_server();
     }
 
+    /// Where etcd listens, for a test that changes what it remembers.
+    pub(crate) fn etcd_port(&self) -> u16 {
+        self.servers.etcd_port()
+    }
+
     /// What the API server has logged, for a failure that its answers do not explain.
     pub(crate) fn api_server_log(&self) -> String {
         self.servers.api_server_log()

@@ -17,6 +17,7 @@ mod harness;
 mod plumbline_server;
 mod port;
 mod process;
+mod relay;
 mod rest;
 mod scenarios;
 mod scratch;

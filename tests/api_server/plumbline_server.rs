@@ -80,9 +80,21 @@ impl PlumblineServer {
         self.process.log()
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks it to end, as the kubelet does.
     pub(crate) fn terminate(&self) {
         self.process.terminate();
+    }
+
+    /// Waits until it has drained and ended.
+    pub(crate) fn wait_until_stopped(mut self, limit: Duration) {
+        wait::until("the end of plumbline serve", limit, || {
+            self.process.exited().ok_or_else(|| self.process.log()).map(|status| assert!(status.success(), "{status}"))
+        });
     }
 
     /// Ends it as `kill -9` does.

@@ -58,17 +58,12 @@ impl Rest {
     /// If the write fails for any reason other than a webhook's denial.
     #[track_caller]
     pub(crate) fn apply(&self, object: &Value) -> Answer {
-        let params = PatchParams::apply("plumbline-tests").force();
-        let request = kube::core::Request::new(collection(object));
-        self.write(request.patch(name(object), &params, &Patch::Apply(object)).unwrap(), object)
+        self.try_apply(object).unwrap_or_else(|why| panic!("{why}: {object}"))
     }
 
-    /// Applies an object; an answer other than success is told, and no panic.
+    /// [`Rest::apply`] that takes a denial for a failure too.
     pub(crate) fn attempt(&self, object: &Value) -> Result<(), String> {
-        let params = PatchParams::apply("plumbline-tests").force();
-        let request = kube::core::Request::new(collection(object));
-        let (status, _, body) = self.send(request.patch(name(object), &params, &Patch::Apply(object)).unwrap());
-        if matches!(status, 200 | 201) { Ok(()) } else { Err(format!("{status} {}", body["message"])) }
+        self.try_apply(object)?.denial.map_or(Ok(()), Err)
     }
 
     /// Reads what is at a path, if there is something.
@@ -83,8 +78,7 @@ impl Rest {
     /// If it cannot be deleted for any reason other than a webhook's denial.
     #[track_caller]
     pub(crate) fn delete(&self, object: &Value) -> Answer {
-        let request = kube::core::Request::new(collection(object));
-        self.write(request.delete(name(object), &DeleteParams::default()).unwrap(), object)
+        self.try_delete(object).unwrap_or_else(|why| panic!("{why}: {object}"))
     }
 
     /// Deletes whatever is at a path such as `/api/v1/namespaces/default/pods`; where no such kind is served, that is nothing.
@@ -128,16 +122,28 @@ impl Rest {
         body["items"].as_array().unwrap().clone()
     }
 
-    #[track_caller]
-    fn write(&self, request: Request<Vec<u8>>, object: &Value) -> Answer {
+    /// [`Rest::apply`] that tells why the write failed, if it did.
+    pub(crate) fn try_apply(&self, object: &Value) -> Result<Answer, String> {
+        let params = PatchParams::apply("plumbline-tests").force();
+        let request = kube::core::Request::new(collection(object));
+        self.try_write(request.patch(name(object), &params, &Patch::Apply(object)).unwrap())
+    }
+
+    /// [`Rest::delete`] that tells why the write failed, if it did.
+    pub(crate) fn try_delete(&self, object: &Value) -> Result<Answer, String> {
+        let request = kube::core::Request::new(collection(object));
+        self.try_write(request.delete(name(object), &DeleteParams::default()).unwrap())
+    }
+
+    fn try_write(&self, request: Request<Vec<u8>>) -> Result<Answer, String> {
         let (status, warnings, body) = self.send(request);
         let message = body["message"].as_str().unwrap_or_default();
         let denial = match status {
             200 | 201 => None,
             403 if message.contains("denied the request") => Some(message.to_owned()),
-            _ => panic!("{status} {message}: {object}"),
+            _ => return Err(format!("{status} {message}")),
         };
-        Answer { denial, warnings }
+        Ok(Answer { denial, warnings })
     }
 
     fn send(&self, mut request: Request<Vec<u8>>) -> (u16, Vec<String>, Value) {

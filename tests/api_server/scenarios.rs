@@ -3,15 +3,20 @@
 
 mod audit;
 mod bootstrap;
+mod doctor;
 mod exempt;
 mod gitops;
 mod latency;
+mod load;
 mod migration;
 mod order;
 mod outage;
+mod partition;
 mod plan;
 mod repair;
+mod replicas;
 mod sequence;
+mod soak;
 mod stage;
 mod stock;
 mod teardown;

@@ -43,6 +43,8 @@ const MATRIX: [(&str, &[&str]); 10] = [
             "prometheusRule.enabled=true",
             "prometheusRule.labels.release=prometheus",
             "prometheusRule.runbookBaseUrl=https://runbooks.example.com/plumbline/",
+            "grafanaDashboard.enabled=true",
+            "grafanaDashboard.annotations.folder=networking",
             "preDelete.enabled=true",
             "preDelete.image=registry.example.com/kubectl:1.34",
         ],

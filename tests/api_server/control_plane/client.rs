@@ -1,5 +1,7 @@
+use std::env;
 use std::fs::File;
 use std::io::{Seek, Write};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -93,6 +95,23 @@ impl ControlPlane {
     pub(crate) fn gitops_client(&self, program: &str, user: User, input: &str) -> Output {
         let mut command = self.as_user(Command::new(gitops_client(program)), user);
         Output::of(command.stdin(input_file(input)))
+    }
+
+    /// Runs a line of shell as the administrator, with `kubectl`, `helm` and `plumbline` at hand, in the checkout.
+    pub(crate) fn shell(&self, line: &str) -> Output {
+        let programs = [self.assets.program("kubectl"), PathBuf::from(env!("CARGO_BIN_EXE_plumbline"))];
+        let folders = programs.iter().map(|program| program.parent().unwrap().to_owned());
+        let inherited = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(folders.chain(env::split_paths(&inherited))).unwrap();
+        let mut command = Command::new("bash");
+        command
+            .args(["-euo", "pipefail", "-c", line])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("PATH", path)
+            .env("KUBECONFIG", self.kubeconfig(User::Admin))
+            .env("HOME", self.scratch.path("home"))
+            .stdin(Stdio::null());
+        Output::of(&mut command)
     }
 
     /// Ends a namespace that is `Terminating`, as the namespace controller does once the namespace is empty.

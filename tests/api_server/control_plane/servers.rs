@@ -53,6 +53,10 @@ impl Servers {
         format!("https://127.0.0.1:{}", self.api_port.number())
     }
 
+    pub(crate) fn etcd_port(&self) -> u16 {
+        self.etcd_port.number()
+    }
+
     /// The authority that signed the API server's certificate.
     pub(crate) fn ca_file(&self) -> &PathBuf {
         &self.ca_file

@@ -52,13 +52,22 @@ type Denial = (u16, &'static str);
 impl DenyServer {
     /// Listens on a free port of loopback until the test run ends.
     pub(crate) fn start() -> Self {
-        Self::answering(403, "Forbidden")
+        Self::with(403, "Forbidden", Authority::issue)
     }
 
     /// The same, with another status code and reason for its denials.
     pub(crate) fn answering(code: u16, reason: &'static str) -> Self {
+        Self::with(code, reason, Authority::issue)
+    }
+
+    /// The same with a certificate whose time is over.
+    pub(crate) fn start_expired() -> Self {
+        Self::with(403, "Forbidden", Authority::issue_expired)
+    }
+
+    fn with(code: u16, reason: &'static str, issue: impl FnOnce(&Authority, &str) -> Leaf) -> Self {
         let authority = Authority::generate();
-        let leaf = authority.issue(&format!("{SERVICE}.{NAMESPACE}.svc"));
+        let leaf = issue(&authority, &format!("{SERVICE}.{NAMESPACE}.svc"));
         let acceptor = TlsAcceptor::from(Arc::new(server_config(&leaf)));
         let calls = Calls::default();
 

@@ -89,7 +89,15 @@ impl Stage {
 
     /// The same with the rights of another user.
     pub(super) fn guard_as(&self, user: User, args: &[&str], values: &[&str]) -> Guard<'static> {
-        let server = PlumblineServer::start(self.control_plane.kubeconfig(user), args);
+        self.guard_with_server(PlumblineServer::start(self.control_plane.kubeconfig(user), args), values)
+    }
+
+    /// The same with the API server where a kubeconfig says.
+    pub(super) fn guard_through(&self, kubeconfig: &Path) -> Guard<'static> {
+        self.guard_with_server(PlumblineServer::start(kubeconfig, &[]), &[])
+    }
+
+    fn guard_with_server(&self, server: PlumblineServer, values: &[&str]) -> Guard<'static> {
         wait_until_ready(&server);
         let webhooks = render(self.control_plane, "validatingwebhookconfiguration", values);
         let registration = self.control_plane.register_webhook(&webhooks, &server.endpoint(), Scope::AsWritten);
