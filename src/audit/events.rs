@@ -98,7 +98,8 @@ impl Events {
         let event = self.event(&name, &regarding, finding);
         let mut told = Told { regarding, name, at: Instant::now(), count: 1 };
         match self.api.create(&collection(&told.regarding), &event).await {
-            Ok(_) => {}
+            // In a namespace that is not there nobody can be told.
+            Ok(_) | Err(ApiError::NotFound) => {}
             // Told by our predecessor, or before it ended; only the latter is news.
             Err(ApiError::Conflict) => {
                 if self.ended.remove(&identity) {
@@ -106,8 +107,6 @@ impl Events {
                     self.observe_again(&told).await;
                 }
             }
-            // In a namespace that is not there nobody can be told.
-            Err(ApiError::NotFound) => {}
             Err(error) => {
                 self.failed = Some(Instant::now());
                 return self.complain(&error);

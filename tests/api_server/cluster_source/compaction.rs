@@ -15,7 +15,7 @@ use crate::control_plane::{ControlPlane, User};
 use crate::relay::Relay;
 
 /// How long watches may take to begin anew.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_that_expired_begins_anew_and_forgets_what_was_deleted_meanwhile() {
