@@ -24,6 +24,7 @@ pub(crate) const SECONDS: [f64; 15] =
 pub struct Metrics {
     registry: Registry,
     reviews: Family<ReviewLabels, Counter>,
+    codes: Family<CodeLabels, Counter>,
     exceptions: Family<ExceptionLabels, Counter>,
     review_duration: Histogram,
     wait: Histogram,
@@ -73,6 +74,13 @@ impl EncodeLabelValue for KindLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabels {
+    code: String,
+    verdict: &'static str,
+    dry_run: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ExceptionLabels {
     exception: &'static str,
     dry_run: bool,
@@ -111,6 +119,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("plumbline"),
             reviews: Family::default(),
+            codes: Family::default(),
             exceptions: Family::default(),
             review_duration: Histogram::new(SECONDS),
             faults: Family::default(),
@@ -135,6 +144,7 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("reviews", "Admission reviews answered with a verdict", self.reviews.clone());
+        registry.register("codes", "Verdicts that name a code, once for each code that they name", self.codes.clone());
         registry.register(
             "exceptions",
             "Reviews of writes that break requests and were admitted by a declared transition or a suppression",
@@ -200,6 +210,11 @@ impl Metrics {
     /// Counts a verdict.
     pub fn verdict(&self, labels: &ReviewLabels) {
         self.reviews.get_or_create(labels).inc();
+    }
+
+    /// Counts a code that a verdict names.
+    pub fn named(&self, code: &str, verdict: &'static str, dry_run: bool) {
+        self.codes.get_or_create(&CodeLabels { code: code.to_owned(), verdict, dry_run }).inc();
     }
 
     /// Counts a write that an exception let through: `transition` or `suppression`.

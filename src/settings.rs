@@ -382,3 +382,6 @@ fn release(setting: &'static str, value: Option<&str>) -> Result<Option<Release>
     let parse = |text: &str| text.parse().map_err(|source| SettingsError::Release { setting, source });
     value.filter(|text| !text.is_empty()).map(parse).transpose()
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,9 @@ impl<'a> VerdictLine<'a> {
         };
         let milliseconds = self.milliseconds();
         self.metrics.verdict(&labels);
+        for code in &summary.codes {
+            self.metrics.named(code, summary.verdict, *dry_run);
+        }
         if !summary.transition.is_empty() {
             self.metrics.excepted("transition", *dry_run);
         }

@@ -105,10 +105,13 @@ fn page() -> String {
         AuditMetrics::register(metrics.registry()).show(&a_finding(), Duration::from_millis(1));
         let labels = ReviewLabels { kind: KindLabel(None), operation: "CREATE", verdict: "allow", dry_run: false };
         metrics.verdict(&labels);
+        metrics.named("PL104", "deny", false);
+        metrics.excepted("transition", false);
         metrics.fault("internal");
         metrics.refused("saturated");
         metrics.handshake_failed("certificate_refused");
         metrics.certificate_refused();
+        metrics.certificate_step("renew");
         metrics.certificate_step_failed("publish");
         metrics.page().unwrap()
     })

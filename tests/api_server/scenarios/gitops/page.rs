@@ -27,7 +27,8 @@ fn the_page_says_what_the_tools_do() {
         fs::write(&path, page).unwrap();
         return;
     }
-    assert!(stands == page, "docs/gitops.md is stale: run make docs-gitops");
+    let news: Vec<_> = page.lines().filter(|line| !stands.lines().any(|known| known == *line)).collect();
+    assert!(stands == page, "docs/gitops.md is stale: run make docs-gitops; it lacks\n{}", news.join("\n"));
 }
 
 /// One row for each task, and one column for each tool.
