@@ -15,6 +15,7 @@ use axum::routing::post;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time;
+use tracing::Instrument as _;
 
 use crate::metrics::Metrics;
 use crate::telemetry::Throttle;
@@ -31,6 +32,7 @@ mod deadline;
 mod diagnosis;
 mod response;
 mod review;
+mod span;
 mod verdict_line;
 mod wording;
 
@@ -161,7 +163,7 @@ impl<J: Judge> Endpoint<J> {
         let body = body::read(body, self.limits.body, until).await?;
         let turn = self.turn(deadline).await;
         let outcome = match turn {
-            Some(_turn) => self.review(&body, started, deadline).await,
+            Some(_turn) => self.review(&head.headers, &body, started, deadline).await,
             None => Err(self.unread(Fault::DeadlineExceeded(format!(
                 "{} reviews are being judged and none ended within {:?}; raise the concurrency or the replicas",
                 self.limits.concurrency, deadline.stated
@@ -181,11 +183,19 @@ impl<J: Judge> Endpoint<J> {
         turn.ok()?.ok()
     }
 
-    async fn review(&self, body: &Bytes, started: Instant, deadline: Deadline) -> Result<Vec<u8>, Fault> {
+    async fn review(
+        &self,
+        headers: &HeaderMap,
+        body: &Bytes,
+        started: Instant,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, Fault> {
         let request =
             Request::parse(body).map_err(|malformed| self.unread(Fault::BadRequest(malformed.to_string())))?;
         let line = VerdictLine::open(&request, &self.metrics, started);
-        let outcome = time::timeout_at(deadline.at.into(), self.judge.judge(&request, deadline.at)).await;
+        let span = span::open(&request, headers);
+        let judged = self.judge.judge(&request, deadline.at).instrument(span.clone());
+        let outcome = time::timeout_at(deadline.at.into(), judged).await;
         let outcome = outcome.unwrap_or_else(|_| {
             Err(Fault::DeadlineExceeded(format!(
                 "no verdict in time for the caller's timeout of {:?}; see what slows reads of the cluster down, \
@@ -193,6 +203,7 @@ impl<J: Judge> Endpoint<J> {
                 deadline.stated
             )))
         });
+        span::close(&span, &outcome);
         line.close(&outcome);
         outcome?.to_json(&request.uid)
     }

@@ -13,12 +13,14 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 pub use fixed::Fixed;
 
 use crate::exception::{Permission, Question};
 use crate::model::Object;
 use crate::object::{Kind, ObjectKey};
+use crate::telemetry::traces::TARGET;
 use crate::view::{Need, Snapshot};
 
 /// How often a judgement may ask for more before it is given up: a walk has fewer hops that lead somewhere new.
@@ -119,7 +121,10 @@ pub async fn settle<T>(
             // Where everything was found as it was known, the judgement stands.
             match kept.take() {
                 Some(kept) if kept.0 == snapshot.edition() => kept,
-                _ => (snapshot.edition(), judge(&snapshot)),
+                _ => {
+                    let _judging = tracing::info_span!(target: TARGET, "judge", round).entered();
+                    (snapshot.edition(), judge(&snapshot))
+                }
             }
         };
         if !source.is_live() {
@@ -137,7 +142,14 @@ pub async fn settle<T>(
             return Err(GatherError::Unsettled { unread });
         }
         round += 1;
-        match timeout_at(deadline, source.read(&unread, freshness)).await {
+        let reading = tracing::info_span!(
+            target: TARGET,
+            "read",
+            otel.kind = "client",
+            objects = unread.len(),
+            consistent = freshness == Freshness::Consistent,
+        );
+        match timeout_at(deadline, source.read(&unread, freshness).instrument(reading)).await {
             Ok(outcome) => outcome?,
             Err(_) => return Err(GatherError::Deadline { waiting_for: unread }),
         }

@@ -131,6 +131,9 @@ pub struct ServeOptions {
     /// How many reviews are judged at a time.
     #[arg(long, env = "PLUMBLINE_CONCURRENCY", value_name = "NUMBER")]
     pub concurrency: Option<usize>,
+    /// The base URL of the OpenTelemetry collector that gets traces, by OTLP over plain HTTP [default: none are made].
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
     /// Of the audit; keys of their own in the settings file.
     #[command(flatten)]
     #[serde(skip)]
@@ -169,6 +172,8 @@ pub struct ServeSettings {
     pub drain: Duration,
     /// How many reviews are judged at a time.
     pub concurrency: usize,
+    /// The collector of traces.
+    pub otlp_endpoint: Option<String>,
     /// Of the audit.
     pub audit: AuditSettings,
 }
@@ -218,6 +223,7 @@ impl Settings {
             client_ca,
             drain_seconds,
             concurrency,
+            otlp_endpoint,
             audit,
         } = serve;
         let self_managed = SelfManagedSettings::resolve(self_managed, tls_cert.is_some())?;
@@ -241,6 +247,7 @@ impl Settings {
                 client_ca,
                 drain: Duration::from_secs(drain_seconds.unwrap_or(10)),
                 concurrency: concurrency.unwrap_or(64),
+                otlp_endpoint: otlp_endpoint.filter(|endpoint| !endpoint.is_empty()),
                 audit: audit.resolve()?,
             },
         })
@@ -276,6 +283,7 @@ impl Settings {
             client_ca: self.serve.client_ca.clone(),
             drain_seconds: Some(self.serve.drain.as_secs()),
             concurrency: Some(self.serve.concurrency),
+            otlp_endpoint: self.serve.otlp_endpoint.clone(),
             audit: AuditOptions::default(),
         };
         let audit = self.serve.audit.to_options();
@@ -316,6 +324,7 @@ impl ServeOptions {
             client_ca: self.client_ca.or(file.client_ca),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             concurrency: self.concurrency.or(file.concurrency),
+            otlp_endpoint: self.otlp_endpoint.or(file.otlp_endpoint),
             audit: self.audit.over(file.audit),
         }
     }
@@ -356,6 +365,7 @@ impl ServeOptions {
             client_ca: Some(PathBuf::new()),
             drain_seconds: Some(0),
             concurrency: Some(0),
+            otlp_endpoint: Some(String::new()),
             audit: AuditOptions::default(),
         }
     }

@@ -1,15 +1,17 @@
-//! Logs: one subscriber, text or JSON, on standard error.
+//! Logs: one subscriber, text or JSON, on standard error; and traces, where somebody collects them.
 
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
 pub use throttle::Throttle;
+pub use traces::Traces;
 
 mod throttle;
+pub mod traces;
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,15 +49,27 @@ pub enum TelemetryError {
     /// The format is not one of those known.
     #[error("log format {0:?} is not known; use text or json")]
     Format(String),
+    /// Traces cannot be sent there.
+    #[error(
+        "otlp-endpoint: {endpoint:?}: {reason}; give the base URL of a collector that takes OTLP over plain HTTP, as in \
+             http://collector:4318"
+    )]
+    Endpoint {
+        /// The endpoint as given.
+        endpoint: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The process has a subscriber already.
     #[error("logging was set up already; set it up once, before anything logs")]
     Installed,
 }
 
-/// Sends events that pass `filter`, such as `info,plumbline=debug`, to standard error, and panics with them.
-pub fn install(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
+/// Sends events that pass `filter`, such as `info,plumbline=debug`, to standard error, and panics with them; and spans to where
+/// traces are collected.
+pub fn install(filter: &str, format: LogFormat, traces: Option<&Traces>) -> Result<(), TelemetryError> {
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let subscriber = subscriber(filter, format, colours, io::stderr)?;
+    let subscriber = subscriber(filter, format, colours, io::stderr, traces)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Installed)?;
     log_panics();
     Ok(())
@@ -67,6 +81,7 @@ pub fn subscriber<W>(
     format: LogFormat,
     colours: bool,
     writer: W,
+    traces: Option<&Traces>,
 ) -> Result<impl tracing::Subscriber + Send + Sync, TelemetryError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -75,12 +90,17 @@ where
     let targets: Targets = filter.parse().map_err(|error: tracing_subscriber::filter::ParseError| {
         TelemetryError::Filter { filter: filter.to_owned(), reason: error.to_string() }
     })?;
+    let targets = targets.with_target(traces::TARGET, LevelFilter::OFF);
+    let spans = traces.map(|traces| {
+        let only_ours = Targets::new().with_target(traces::TARGET, LevelFilter::INFO);
+        tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(only_ours)
+    });
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    Ok(tracing_subscriber::registry().with(lines.with_filter(targets)))
+    Ok(tracing_subscriber::registry().with(lines.with_filter(targets)).with(spans))
 }
 
 /// Writes panics as events: a bare message on standard error is lost in a stream of JSON.
@@ -121,7 +141,7 @@ mod tests {
     fn logged(filter: &str, format: LogFormat) -> Vec<String> {
         let buffer = Buffer::default();
         let writer = buffer.clone();
-        let subscriber = subscriber(filter, format, false, move || writer.clone()).unwrap();
+        let subscriber = subscriber(filter, format, false, move || writer.clone(), None).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             tracing::debug!(target: "plumbline::gather", "ours");
             tracing::debug!(target: "kube_client", "theirs");
@@ -148,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_does_not_parse_is_named() {
-        let Err(error) = subscriber("plumbline=loud", LogFormat::Text, false, io::sink) else {
+        let Err(error) = subscriber("plumbline=loud", LogFormat::Text, false, io::sink, None) else {
             panic!("accepted");
         };
         assert!(error.to_string().starts_with("log filter \"plumbline=loud\": "), "{error}");

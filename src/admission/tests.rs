@@ -227,7 +227,7 @@ impl io::Write for Lines {
 async fn one_line_for_each_verdict_without_the_object() {
     let lines = Lines::default();
     let writer = lines.clone();
-    let subscriber = subscriber("info,plumbline=trace", LogFormat::Json, false, move || writer.clone()).unwrap();
+    let subscriber = subscriber("info,plumbline=trace", LogFormat::Json, false, move || writer.clone(), None).unwrap();
     let _logging = tracing::subscriber::set_default(subscriber);
     let served = served().await;
     let judged = async || {

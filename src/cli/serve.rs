@@ -23,7 +23,7 @@ use crate::manifests::Manifests;
 use crate::metrics::Metrics;
 use crate::server::{self, ClientAuthority, Gate, Readiness, Server};
 use crate::settings::{ServeOptions, Settings};
-use crate::telemetry;
+use crate::telemetry::{self, Traces};
 use crate::webhook::Webhook;
 
 /// How often certificate files are looked at.
@@ -44,9 +44,16 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, settings: Settings, log: &str, log_format: &str) -> anyhow::Result<ExitCode> {
-        telemetry::install(log, log_format.parse()?)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.serve(settings))?;
+        runtime.block_on(async {
+            let traces = settings.serve.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
+            telemetry::install(log, log_format.parse()?, traces.as_ref())?;
+            let served = self.serve(settings).await;
+            if let Some(traces) = traces {
+                traces.end().await;
+            }
+            served
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -12,6 +12,8 @@ mod certificates;
 mod changes;
 mod chart;
 mod cluster_source;
+#[path = "../support/collector.rs"]
+mod collector;
 mod control_plane;
 mod harness;
 mod plumbline_server;

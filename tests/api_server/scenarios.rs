@@ -20,5 +20,6 @@ mod soak;
 mod stage;
 mod stock;
 mod teardown;
+mod traces;
 mod transition;
 mod unknown;

@@ -60,13 +60,18 @@ impl Serving {
 
     /// Posts a body to `/validate`; gives the status and the body of the answer.
     pub(crate) fn post(&self, body: &[u8]) -> (u16, String) {
+        self.post_with("", body)
+    }
+
+    /// The same with more headers, each a line that ends in CRLF.
+    pub(crate) fn post_with(&self, headers: &str, body: &[u8]) -> (u16, String) {
         let name = ServerName::try_from("localhost").expect("a name");
         let connection = ClientConnection::new(Arc::clone(&self.tls), name).expect("a client");
         let socket = TcpStream::connect(self.address).expect("the port is open");
         let mut stream = StreamOwned::new(connection, socket);
         let head = format!(
             "POST /validate?timeout=5s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n",
+             {headers}Connection: close\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).expect("sent");

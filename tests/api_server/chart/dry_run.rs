@@ -34,6 +34,7 @@ const MATRIX: [(&str, &[&str]); 10] = [
         &[
             "autoscaling.enabled=true",
             "networkPolicy.enabled=true",
+            "traces.endpoint=http://collector.observability:4318",
             "networkPolicy.webhookFrom[0].ipBlock.cidr=10.0.0.0/8",
             "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring",
             "networkPolicy.apiServerTo[0].ipBlock.cidr=10.0.0.1/32",
