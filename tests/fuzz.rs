@@ -25,7 +25,10 @@ fn every_input_of_the_corpora_holds_and_so_do_its_mutations() {
         .into_iter()
         .map(|target| {
             let words = words.clone();
-            std::thread::Builder::new().name(target.name.to_owned()).spawn(move || run(&target, &words, inputs)).unwrap()
+            std::thread::Builder::new()
+                .name(target.name.to_owned())
+                .spawn(move || run(&target, &words, inputs))
+                .unwrap()
         })
         .collect();
     let failed: Vec<_> = running.into_iter().filter_map(|thread| thread.join().err()).collect();

@@ -1,9 +1,16 @@
 //! What is fuzzed, and what has to hold whatever comes in. `tests/fuzz.rs` of the product runs these functions as well.
+//!
+//! The paths are spelt out because both crates have to find the same files.
 
+#[path = "targets/hosts.rs"]
 mod hosts;
+#[path = "targets/manifests.rs"]
 mod manifests;
+#[path = "targets/review.rs"]
 mod review;
+#[path = "targets/settings.rs"]
 mod settings;
+#[path = "targets/text.rs"]
 mod text;
 
 /// A target: a function of any bytes that panics where something does not hold.

@@ -28,7 +28,10 @@ pub(super) fn manifests(bytes: &[u8]) {
                 text::one_line("a problem", &problem.to_string());
                 // The reader takes a lone carriage return for the end of a line as well, as YAML does.
                 let returns = u32::try_from(bytes.iter().filter(|byte| **byte == b'\r').count()).expect("few");
-                assert!(problem.place.is_none_or(|(line, column)| line <= lines + returns && line > 0 && column > 0), "{problem}");
+                assert!(
+                    problem.place.is_none_or(|(line, column)| line <= lines + returns && line > 0 && column > 0),
+                    "{problem}"
+                );
             }
             return;
         }
