@@ -87,11 +87,17 @@ fn reviews_as_large_as_may_be_are_answered_in_bounded_memory() {
         assert!(serving.peak() < 512, "{what}: {} MiB", serving.peak());
     }
     // Many at a time: the room for bodies is limited, and who finds none is told so.
+    let padded = &sent[0].1;
+    let head =
+        "POST /validate?timeout=20s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let request = format!("{head}Content-Length: {}\r\n\r\n{padded}", padded.len());
     thread::scope(|scope| {
-        let padded = &sent[0].1;
-        let hostile: Vec<_> = (0..16).map(|_| scope.spawn(|| serving.post(padded.as_bytes()).0)).collect();
-        let statuses: Vec<u16> = hostile.into_iter().map(|one| one.join().expect("answered")).collect();
-        assert!(statuses.iter().all(|status| [200, 408, 503, 504].contains(status)), "{statuses:?}");
+        let hostile: Vec<_> = (0..16).map(|_| scope.spawn(|| serving.exchange(request.as_bytes()))).collect();
+        assert_eq!(get(&serving, "/livez").0, 200);
+        for one in hostile {
+            let answer = one.join().expect("answered or closed");
+            assert!(answer.is_empty() || [200, 408, 503, 504].contains(&status(&answer)), "{answer:.300}");
+        }
     });
     assert!(serving.peak() < 512, "{} MiB", serving.peak());
     serving.serves_others();
@@ -393,6 +399,6 @@ fn an_expired_certificate_is_not_served() {
         .output()
         .expect("it starts");
     let said = String::from_utf8_lossy(&run.stderr);
-    assert!(!run.status.success() && said.contains("tls.crt") && said.contains("expired"), "{said}");
+    assert!(!run.status.success() && said.contains("tls.crt") && said.contains("which is not now"), "{said}");
     assert!(!said.contains("PRIVATE KEY"), "{said}");
 }
