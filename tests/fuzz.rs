@@ -2,7 +2,13 @@
 //!
 //! `make fuzz` looks much further, guided by coverage. `FUZZ_INPUTS` sets how many mutations each target gets here.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test stops where its premise fails"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -98,6 +98,7 @@ impl Serving {
 }
 
 impl Drop for Serving {
+    #[allow(clippy::print_stderr, reason = "a test that fails shows what the server logged")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
