@@ -3,7 +3,7 @@
 CONTROL_PLANE = tests/control-plane/build.sh
 CLIENTS = tests/clients/build.sh
 
-.PHONY: build test lint deny bench docs docs-gitops browser-test image-check
+.PHONY: build test lint deny bench fuzz docs docs-gitops browser-test image-check
 
 build:
 	cargo build --release --locked
@@ -33,6 +33,10 @@ bench:
 	cargo bench --locked --bench verdict
 	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo test --locked --release --test api_server \
 		a_write_costs_this_much_more -- --ignored --nocapture
+
+# Fuzzes each target for FUZZ_SECONDS, 60 by default. `make test` runs the committed corpora and some mutations of them.
+fuzz:
+	fuzz/run.sh
 
 # Writes the rule pages and the message snapshots anew.
 docs:

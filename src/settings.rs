@@ -22,6 +22,7 @@ use crate::engine::{JudgeSettings, SyntheticPolicy};
 use crate::exception::{Policy, Span};
 use crate::model::names::is_dns_label;
 use crate::model::version::{Release, Versions};
+use crate::quote;
 use crate::walk::ClusterFacts;
 
 /// The service account of the Knative operator, as its own manifests install it.
@@ -335,7 +336,7 @@ fn read_file(path: &Path) -> Result<(JudgeOptions, ServeOptions), SettingsError>
         std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
     let malformed = |error: toml::de::Error| SettingsError::Malformed {
         path: path.to_owned(),
-        message: error.to_string().trim().replace('\n', " "),
+        message: quote::printable(&error.to_string().trim().replace('\n', " ")),
     };
     // TOML, the flags' names as keys.
     let values: toml::Table = toml::from_str(&text).map_err(malformed)?;

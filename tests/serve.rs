@@ -10,8 +10,14 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use serving::{Serving, review, write_manifests};
 
+#[path = "serve/hostile.rs"]
+mod hostile;
+#[path = "serve/secrets.rs"]
+mod secrets;
 #[path = "support/serving.rs"]
 mod serving;
+#[path = "serve/wire.rs"]
+mod wire;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/custom-local-gateway");
 

@@ -5,6 +5,10 @@ use std::time::Instant;
 use super::answer::{Answer, Fault};
 use super::review::Request;
 use crate::metrics::{KindLabel, Metrics, ReviewLabels};
+use crate::quote;
+
+/// The longest text of a caller that a line repeats, in characters; no name of Kubernetes is longer.
+const LONGEST: usize = 300;
 
 /// Logs and counts one review when it is answered, or when it is dropped without an answer.
 ///
@@ -54,10 +58,10 @@ impl<'a> VerdictLine<'a> {
         tracing::info!(
             target: "plumbline::verdict",
             operation = operation.as_str(),
-            kind,
-            namespace = &**namespace,
-            name = &**name,
-            user = &*user_info.username,
+            kind = shown(&kind),
+            namespace = shown(namespace),
+            name = shown(name),
+            user = shown(&user_info.username),
             dry_run,
             verdict = summary.verdict,
             codes = summary.codes.join(","),
@@ -65,7 +69,7 @@ impl<'a> VerdictLine<'a> {
             transition = summary.transition,
             suppressed = summary.suppressed.join(","),
             milliseconds,
-            uid = &**uid,
+            uid = shown(uid),
             "judged"
         );
     }
@@ -78,16 +82,16 @@ impl<'a> VerdictLine<'a> {
         tracing::error!(
             target: "plumbline::verdict",
             operation = operation.as_str(),
-            kind,
-            namespace = &**namespace,
-            name = &**name,
-            user = &*user_info.username,
+            kind = shown(&kind),
+            namespace = shown(namespace),
+            name = shown(name),
+            user = shown(&user_info.username),
             dry_run,
             verdict = "none",
             fault,
-            error,
+            error = quote::printable(error),
             milliseconds,
-            uid = &**uid,
+            uid = shown(uid),
             "not judged"
         );
     }
@@ -111,4 +115,9 @@ impl Drop for VerdictLine<'_> {
             self.fault("abandoned", "the caller closed the connection before the verdict");
         }
     }
+}
+
+/// A caller's text as the log takes it: JSON keeps what turns the text after it round.
+fn shown(text: &str) -> String {
+    quote::shortened(&quote::printable(text), LONGEST)
 }

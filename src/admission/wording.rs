@@ -16,13 +16,19 @@ const KEY_LENGTH: usize = 63;
 ///
 /// Values of configuration are quoted in messages and may hold terminal sequences.
 pub(super) fn message(text: &str) -> String {
-    let printable: String = text.chars().map(|c| if c == '\n' || !c.is_control() { c } else { ' ' }).collect();
+    let printable: String = text.chars().map(|c| if c == '\n' || !acts(c) { c } else { ' ' }).collect();
     mutable(&printable).into_owned()
+}
+
+/// Whether a character does something to a terminal or to the characters next to it instead of being shown.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Joins the lines of a text with single spaces and drops control characters.
 pub(super) fn one_line(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let words = text.split(|c: char| c.is_whitespace() || acts(c)).filter(|word| !word.is_empty());
     mutable(&words.collect::<Vec<_>>().join(" ")).into_owned()
 }
 

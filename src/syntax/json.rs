@@ -275,10 +275,7 @@ fn quoted(character: char) -> String {
         '\u{c}' => r"'\f'".to_owned(),
         ' ' => "' '".to_owned(),
         '\0'..='\u{7f}' if character.is_ascii_control() => format!(r"'\x{:02x}'", u32::from(character)),
-        _ if character.is_control()
-            || character.is_whitespace()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{feff}') =>
-        {
+        _ if character.is_control() || character.is_whitespace() || character.escape_debug().len() > 1 => {
             format!(r"'\u{:04x}'", u32::from(character))
         }
         _ => format!("'{character}'"),

@@ -106,7 +106,7 @@ fn in_go_words(error: &ScanError, text: &str, base: usize) -> Stop {
         ErrorKind::RecursionLimitExceeded => format!("exceeded max depth of {MAX_DEPTH}"),
         ErrorKind::UnknownAnchor => {
             let name = text[offset..].trim_start_matches('*').split([' ', '\t', '\r', '\n', ',', ']', '}']).next();
-            format!("unknown anchor '{}' referenced", name.unwrap_or_default())
+            format!("unknown anchor '{}' referenced", name.unwrap_or_default().escape_debug())
         }
         ErrorKind::UnexpectedCharacter { character } => {
             format!("found character that cannot start any token: '{}'", character.escape_debug())

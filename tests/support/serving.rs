@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -14,9 +14,11 @@ use serde_json::{Value, json};
 
 /// A running server; dropped, it is killed.
 pub(crate) struct Serving {
-    child: Child,
-    address: SocketAddr,
-    tls: Arc<ClientConfig>,
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Arc<ClientConfig>,
+    /// What it logs from then on.
+    pub(crate) log: Arc<Mutex<String>>,
     _scratch: tempfile::TempDir,
 }
 
@@ -46,7 +48,15 @@ impl Serving {
             log.push('\n');
         };
         // A full pipe would stop the server.
-        std::thread::spawn(move || lines.for_each(drop));
+        let kept = Arc::new(Mutex::new(log));
+        let log = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut log = kept.lock().expect("no reader panics");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&ca).expect("the CA was written")).expect("a CA certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -55,7 +65,7 @@ impl Serving {
             .expect("TLS 1.2 and 1.3")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { child, address, tls: Arc::new(tls), _scratch: scratch }
+        Self { child, address, tls: Arc::new(tls), log, _scratch: scratch }
     }
 
     /// Posts a body to `/validate`; gives the status and the body of the answer.
@@ -93,9 +103,13 @@ impl Serving {
 }
 
 impl Drop for Serving {
+    #[allow(clippy::print_stderr, reason = "a test that fails shows what the server logged")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", self.log.lock().map_or_else(|_| String::new(), |log| log.clone()));
+        }
     }
 }
 

@@ -97,7 +97,8 @@ impl<'t> Builder<'t> {
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor) else {
                     let name = &self.text[range];
-                    let message = format!("anchor '{}' value contains itself", name.trim_start_matches('*'));
+                    let message =
+                        format!("anchor '{}' value contains itself", name.trim_start_matches('*').escape_debug());
                     return Err(SyntaxError::new(message, span.start));
                 };
                 charge(node, &mut self.nodes_left, &mut self.bytes_left, span.start)?;
