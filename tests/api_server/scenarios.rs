@@ -8,6 +8,7 @@ mod latency;
 mod migration;
 mod order;
 mod outage;
+mod random;
 mod repair;
 mod sequence;
 mod stage;
