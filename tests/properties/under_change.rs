@@ -153,7 +153,7 @@ fn replay(writes: &[Write]) -> Result<Run, String> {
 fn random_sequences_are_judged_as_brute_force_judges_them() {
     let asked = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let first: u64 = asked("PLUMBLINE_SEED").unwrap_or(1);
-    let count: u64 = asked("PLUMBLINE_SEQUENCES").unwrap_or(60);
+    let count: u64 = asked("PLUMBLINE_SEQUENCES").unwrap_or(45);
     let mut counts = Counts::default();
     for seed in first..first + count {
         let mut random = Random::of(seed);

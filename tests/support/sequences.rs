@@ -16,7 +16,11 @@ const ISTIO: &str = "ConfigMap knative-serving/config-istio";
 const DOMAINS: &str = "ConfigMap knative-serving/config-domain";
 const NETWORK: &str = "ConfigMap knative-serving/config-network";
 const SERVING: &str = "KnativeServing knative-serving/knative-serving";
-const POD: &str = "Pod istio-system/by-hand";
+/// Pods of a canary: where there are any, no template stands in.
+const PODS: [&str; 2] = ["Pod istio-system/by-hand", "Pod istio-system/canary"];
+
+/// A key of `config-istio` that no request goes by.
+const STATUS: &str = "enable-virtualservice-status";
 
 /// Gateways, with the Service of the same purpose.
 const GATEWAYS: [&str; 3] =
@@ -213,11 +217,11 @@ fn edit(random: &mut Random) -> Value {
             let place = random.pick(&GATEWAYS);
             gateway_edit(random, &format!("Gateway {place}"))
         }
-        13..=15 => {
+        13..=14 => {
             let name = random.pick(&SERVICES);
             service_edit(random, &format!("Service istio-system/{name}"))
         }
-        16 => {
+        15 => {
             let object = format!("Deployment istio-system/{}", random.pick(&DEPLOYMENTS));
             let labels = random.pick(&[json!({"istio": "ingressgateway"}), json!({"istio": "custom"}), json!({})]);
             let (_, name) = place(&object);
@@ -227,13 +231,18 @@ fn edit(random: &mut Random) -> Value {
                 json!({"object": object, "delete": true}),
             ])
         }
-        17 => {
-            let labels = json!({"app": "istio-ingressgateway", "istio": "ingressgateway"});
+        16..=17 => {
+            let object = random.pick(&PODS);
+            let labels = random.pick(&[
+                json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}),
+                json!({"app": "canary", "istio": "ingressgateway"}),
+                json!({"app": "custom", "istio": "custom"}),
+                json!({"app": "by-hand"}),
+            ]);
             random.pick(&[
-                json!({"object": POD, "set": {"/metadata/labels": labels}}),
-                json!({"object": POD, "set": {"/metadata/labels": {"app": "custom", "istio": "custom"}}}),
-                json!({"object": POD, "set": {"/metadata/labels": {"app": "by-hand"}}}),
-                json!({"object": POD, "delete": true}),
+                json!({"object": object, "set": {"/metadata/labels": labels}}),
+                json!({"object": object, "set": {"/metadata/labels": labels}}),
+                json!({"object": object, "delete": true}),
             ])
         }
         _ => {
@@ -322,9 +331,9 @@ fn istio_edit(random: &mut Random) -> Value {
 
 fn istio_value(random: &mut Random) -> Value {
     match random.below(3) {
-        0 => json!({}),
-        1 => json!({"local-gateways": list(random)}),
-        _ => json!({"local-gateways": list(random), "external-gateways": list(random)}),
+        0 => json!({STATUS: "false"}),
+        1 => json!({STATUS: "false", "local-gateways": list(random)}),
+        _ => json!({STATUS: "false", "local-gateways": list(random), "external-gateways": list(random)}),
     }
 }
 
@@ -377,8 +386,13 @@ fn gateway_edit(random: &mut Random, object: &str) -> Value {
         }
         8 => set("/spec/servers/0/tls", random.pick(&[json!({"httpsRedirect": true}), Value::Null])),
         9..=10 => {
-            let selectors =
-                [json!({"istio": "ingressgateway"}), json!({"istio": "custom"}), json!({"app": "custom"}), json!({})];
+            let selectors = [
+                json!({"istio": "ingressgateway"}),
+                json!({"istio": "custom"}),
+                json!({"app": "istio-ingressgateway"}),
+                json!({"app": "custom"}),
+                json!({}),
+            ];
             set("/spec/selector", random.pick(&selectors))
         }
         _ => json!({"object": object, "delete": true}),
@@ -442,10 +456,13 @@ pub(crate) fn shipped() -> Objects {
     });
     let deploy = r#"{"defaultDeploymentMode": "Serverless"}"#;
     add(KSERVE, config_map(KSERVE, json!({"ingress": ingress.to_string(), "deploy": deploy})));
-    add(ISTIO, config_map(ISTIO, json!({"enable-virtualservice-status": "false"})));
+    add(ISTIO, config_map(ISTIO, json!({STATUS: "false"})));
     add(DOMAINS, config_map(DOMAINS, json!({"example.com": ""})));
     add(NETWORK, config_map(NETWORK, json!({"ingress-class": "istio.ingress.networking.knative.dev"})));
-    add(SERVING, json!({"apiVersion": "operator.knative.dev/v1beta1", "spec": {"config": {"istio": {}}}}));
+    add(
+        SERVING,
+        json!({"apiVersion": "operator.knative.dev/v1beta1", "spec": {"config": {"istio": {STATUS: "false"}}}}),
+    );
     for (place, (number, istio)) in
         GATEWAYS.iter().zip([(80, "ingressgateway"), (8081, "ingressgateway"), (80, "custom")])
     {
@@ -474,14 +491,12 @@ pub(crate) fn shipped() -> Objects {
         let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template});
         add(&format!("Deployment istio-system/{name}"), json!({"apiVersion": "apps/v1", "spec": spec}));
     }
-    add(
-        POD,
-        json!({
-            "apiVersion": "v1",
-            "metadata": {"labels": {"app": "by-hand"}},
-            "spec": {"containers": [{"name": "proxy", "image": "auto"}]},
-        }),
-    );
+    for (pod, labels) in
+        PODS.iter().zip([json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}), json!({"app": "by-hand"})])
+    {
+        let spec = json!({"containers": [{"name": "proxy", "image": "auto"}]});
+        add(pod, json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}));
+    }
     for place in ["models/iris"].iter().chain(&OTHERS) {
         let labels = match *place {
             "models/premium" => json!({"tier": "gold"}),
