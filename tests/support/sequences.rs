@@ -491,9 +491,10 @@ pub(crate) fn shipped() -> Objects {
         let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template});
         add(&format!("Deployment istio-system/{name}"), json!({"apiVersion": "apps/v1", "spec": spec}));
     }
-    for (pod, labels) in
-        PODS.iter().zip([json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}), json!({"app": "by-hand"})])
-    {
+    for (pod, labels) in PODS.iter().zip([
+        json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}),
+        json!({"app": "canary", "istio": "ingressgateway"}),
+    ]) {
         let spec = json!({"containers": [{"name": "proxy", "image": "auto"}]});
         add(pod, json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}));
     }

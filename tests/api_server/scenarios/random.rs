@@ -18,10 +18,10 @@ use crate::sequences::{
 };
 
 /// How many writes one client makes after another.
-const LENGTH: usize = 60;
+const LENGTH: usize = 45;
 /// How many clients write at once, and how often.
 const CLIENTS: usize = 3;
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 20;
 
 /// Where everything is listed that decides.
 const LISTS: [(&str, &str); 7] = [
@@ -285,6 +285,27 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
         orders = orders.iter().flat_map(longer).collect();
     }
     orders
+}
+
+#[test]
+fn two_writes_that_are_right_alone_and_wrong_together_are_told_from_wrong_answers() {
+    let shipped = shipped();
+    let write = |text: &str, denial: Option<&str>| {
+        let write = case(&format!(r#"{{"writes": [{text}]}}"#)).remove(0);
+        let object = write.outcome(&shipped, &shipped).unwrap();
+        Sent { key: write.object().to_owned(), object, denial: denial.map(str::to_owned), is_declared: false }
+    };
+    let used = r#"{"object": "ConfigMap kserve/inferenceservice-config", "set": {
+        "ingress/localGateway": "other/custom", "ingress/localGatewayService": "custom.istio-system.svc.cluster.local",
+        "ingress/knativeLocalGatewayService": "knative-local-gateway.istio-system.svc.cluster.local"}}"#;
+    let cut = r#"{"object": "Gateway other/custom", "set": {"/spec/servers/0/hosts": ["*.example.com"]}}"#;
+    let no = Some("no");
+
+    let both = |one, other| explained(&shipped, &[write(used, one), write(cut, other)]);
+    assert!(matches!(both(None, None), Explained::BySkew));
+    assert!(matches!(both(no, None), Explained::InOrder));
+    assert!(matches!(both(None, no), Explained::InOrder));
+    assert!(matches!(explained(&shipped, &[write(cut, no)]), Explained::Not(_)));
 }
 
 /// The seeds to run: a fixed few, or as many as are asked for.
