@@ -149,6 +149,7 @@ fn replay(writes: &[Write]) -> Result<Run, String> {
     Ok(run)
 }
 
+#[allow(clippy::print_stdout, reason = "a long run tells what it saw")]
 #[test]
 fn random_sequences_are_judged_as_brute_force_judges_them() {
     let asked = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));

@@ -91,6 +91,7 @@ impl Write {
     }
 
     /// The object as this write makes it: `None` where there is nothing to do, `Some(None)` where it goes.
+    #[allow(clippy::option_option, reason = "no write, and a delete, are two things")]
     pub(crate) fn outcome(&self, objects: &Objects, shipped: &Objects) -> Option<Option<Value>> {
         let current = objects.get(self.object());
         let made = if self.0["delete"] == true {
@@ -225,7 +226,7 @@ fn edit(random: &mut Random) -> Value {
             let object = format!("Deployment istio-system/{}", random.pick(&DEPLOYMENTS));
             let labels = random.pick(&[json!({"istio": "ingressgateway"}), json!({"istio": "custom"}), json!({})]);
             let (_, name) = place(&object);
-            let labels = merged(json!({"app": name}), labels);
+            let labels = merged(json!({"app": name}), &labels);
             random.pick(&[
                 json!({"object": object, "set": {"/spec/template/metadata/labels": labels}}),
                 json!({"object": object, "delete": true}),
@@ -258,7 +259,7 @@ fn edit(random: &mut Random) -> Value {
     }
 }
 
-fn merged(mut one: Value, other: Value) -> Value {
+fn merged(mut one: Value, other: &Value) -> Value {
     one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
     one
 }
@@ -517,6 +518,7 @@ pub(crate) fn shipped() -> Objects {
     objects
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "objects are written where they are used")]
 fn config_map(key: &str, data: Value) -> Value {
     let (space, name) = place(key);
     json!({

@@ -78,6 +78,7 @@ impl<'a> Run<'a> {
     }
 
     /// The object as a write makes it, unless server-side apply cannot: it makes `null` of a map that loses its last key.
+    #[allow(clippy::option_option, reason = "no write, and a delete, are two things")]
     fn outcome(&self, write: &Write) -> Option<Option<Value>> {
         let made = write.outcome(&self.sent, &self.shipped)?;
         let is_emptied = |object: &Value| object["kind"] == "Gateway" && object["spec"]["selector"] == json!({});
@@ -188,21 +189,18 @@ fn settle() {
 }
 
 fn send(client: &Rest, key: &str, object: Option<Value>, is_declared: bool) -> Sent {
-    let answer = match &object {
-        Some(object) => {
-            let mut object = object.clone();
-            if is_declared {
-                object["metadata"]["annotations"] = open("move");
-            }
-            client.apply(&object)
+    let answer = if let Some(object) = &object {
+        let mut object = object.clone();
+        if is_declared {
+            object["metadata"]["annotations"] = open("move");
         }
-        None => {
-            let (kind, _) = key.split_once(' ').unwrap();
-            let (space, name) = place(key);
-            let version = LISTS.iter().find(|(listed, _)| *listed == kind).unwrap().1;
-            let version = version.trim_start_matches("/apis/").trim_start_matches("/api/").rsplit_once('/').unwrap().0;
-            client.delete(&json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": space, "name": name}}))
-        }
+        client.apply(&object)
+    } else {
+        let (kind, _) = key.split_once(' ').unwrap();
+        let (space, name) = place(key);
+        let (_, list) = LISTS.iter().find(|(listed, _)| *listed == kind).unwrap();
+        let (version, _) = list.trim_start_matches("/apis/").trim_start_matches("/api/").rsplit_once('/').unwrap();
+        client.delete(&json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": space, "name": name}}))
     };
     Sent { key: key.to_owned(), object, denial: answer.denial, is_declared }
 }
@@ -315,6 +313,7 @@ fn seeds(usual: u64) -> std::ops::Range<u64> {
     first..first + asked("PLUMBLINE_SEQUENCES").unwrap_or(usual)
 }
 
+#[allow(clippy::print_stdout, reason = "a long run tells what it saw")]
 #[test]
 fn random_writes_one_after_the_other_are_judged_as_brute_force_judges_them() {
     let stage = Stage::enter();
@@ -354,6 +353,7 @@ fn cases_that_were_judged_wrongly_once_are_judged_rightly() {
     }
 }
 
+#[allow(clippy::print_stdout, reason = "a long run tells what it saw")]
 #[test]
 fn random_writes_at_the_same_time_are_judged_as_if_in_some_order() {
     let stage = Stage::enter();
