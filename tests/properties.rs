@@ -8,12 +8,18 @@
     reason = "tables, not interfaces"
 )]
 
+#[path = "support/brute_force.rs"]
+mod brute_force;
 #[path = "support/change.rs"]
 mod change;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "properties/layout.rs"]
 mod layout;
+#[path = "support/sequences.rs"]
+mod sequences;
+#[path = "properties/under_change.rs"]
+mod under_change;
 
 use std::collections::{BTreeMap, BTreeSet};
 

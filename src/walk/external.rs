@@ -278,28 +278,33 @@ impl Walker<'_, '_> {
             }
             Some(request) if request.entries_by_dns => return Err(self.no_entry(route)),
             Some(request) => request.entries.clone(),
-            None => self.entries_by_selector(&route.gateways[..route.meant], port),
+            None => self.entries_by_selector(&route.gateways[..route.meant], port)?,
         };
         request.entries.clone_from(&entries);
         Ok(entries)
     }
 
     /// The Services in front of the pods of the route's Gateways, those that face the outside first of all.
-    fn entries_by_selector(&self, gateways: &[(GatewayRef, Site)], port: u16) -> Vec<(ObjectKey, u16)> {
-        let found =
-            gateways.iter().filter_map(|(gateway, _)| self.view.gateway(&gateway.namespace, &gateway.name).present());
+    fn entries_by_selector(&self, gateways: &[(GatewayRef, Site)], port: u16) -> Result<Vec<(ObjectKey, u16)>, End> {
+        let find = |(gateway, _): &(GatewayRef, Site)| self.view.gateway(&gateway.namespace, &gateway.name).present();
+        let found: Vec<_> = gateways.iter().filter_map(find).collect();
+        if let Some(gateway) = found.iter().find(|gateway| gateway.selector.is_empty()) {
+            // It stands on the pods of every gateway, and nothing tells their Services from those of other pods.
+            let why = format!("{} selects every gateway, so no Service is known to lead in", gateway.key);
+            return Err(End::Unknown { hop: Hop::Entry, why });
+        }
         let services: Vec<Arc<Service>> =
-            found.flat_map(|gateway| self.view.services_selecting(&gateway.selector)).collect();
+            found.iter().flat_map(|gateway| self.view.services_selecting(&gateway.selector)).collect();
         for kind in [ServiceKind::LoadBalancer, ServiceKind::NodePort, ServiceKind::ClusterIp] {
             let of_kind = services.iter().filter(|service| service.kind == kind && service.tcp_port(port).is_some());
             let mut entries: Vec<_> = of_kind.map(|service| (service.key.clone(), port)).collect();
             entries.sort();
             entries.dedup();
             if !entries.is_empty() {
-                return entries;
+                return Ok(entries);
             }
         }
-        Vec::new()
+        Ok(Vec::new())
     }
 
     /// That no Service leads in, where all that could be one has been read.

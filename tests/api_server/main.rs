@@ -8,6 +8,8 @@
     reason = "a harness that cannot go on fails its test"
 )]
 
+#[path = "../support/brute_force.rs"]
+mod brute_force;
 mod certificates;
 mod changes;
 mod chart;
@@ -24,5 +26,7 @@ mod rest;
 mod scenarios;
 mod scratch;
 mod self_managed;
+#[path = "../support/sequences.rs"]
+mod sequences;
 mod wait;
 mod yaml;

@@ -13,6 +13,7 @@ mod order;
 mod outage;
 mod partition;
 mod plan;
+mod random;
 mod repair;
 mod replicas;
 mod sequence;

@@ -1,0 +1,528 @@
+//! Random writes to a small cluster, weighted to what people do: a field changed, an object deleted, and what is not as it
+//! was at first put back.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::brute_force::{Effect, effect};
+
+/// The objects of a cluster by `Kind namespace/name`.
+pub(crate) type Objects = BTreeMap<String, Value>;
+
+const KSERVE: &str = "ConfigMap kserve/inferenceservice-config";
+const ISTIO: &str = "ConfigMap knative-serving/config-istio";
+const DOMAINS: &str = "ConfigMap knative-serving/config-domain";
+const NETWORK: &str = "ConfigMap knative-serving/config-network";
+const SERVING: &str = "KnativeServing knative-serving/knative-serving";
+/// Pods of a canary: where there are any, no template stands in.
+const PODS: [&str; 2] = ["Pod istio-system/by-hand", "Pod istio-system/canary"];
+
+/// A key of `config-istio` that no request goes by.
+const STATUS: &str = "enable-virtualservice-status";
+
+/// Gateways, with the Service of the same purpose.
+const GATEWAYS: [&str; 3] =
+    ["knative-serving/knative-ingress-gateway", "knative-serving/knative-local-gateway", "other/custom"];
+const SERVICES: [&str; 3] = ["istio-ingressgateway", "knative-local-gateway", "custom"];
+const DEPLOYMENTS: [&str; 2] = ["istio-ingressgateway", "custom"];
+/// InferenceServices that come and go; `models/iris` stays, so that something is always at stake.
+const OTHERS: [&str; 4] = ["models/premium", "online-serving/iris", "online-serving/private", "other/iris"];
+
+/// Writes that the webhook is asked about; the others are the weather.
+pub(crate) fn is_judged(object: &str) -> bool {
+    !["Deployment ", "Pod ", "InferenceService "].iter().any(|kind| object.starts_with(kind))
+}
+
+/// Numbers that a seed makes (splitmix64).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
+    }
+
+    fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())].clone()
+    }
+}
+
+/// One write, as a case file has it: `{"object": …, "set": {path: value}}`, or `"delete": true`, or `"restore": true`;
+/// `"declared": true` where a transition is declared on it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Write(pub(crate) Value);
+
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Write {
+    pub(crate) fn object(&self) -> &str {
+        self.0["object"].as_str().unwrap()
+    }
+
+    pub(crate) fn is_declared(&self) -> bool {
+        self.0["declared"] == true
+    }
+
+    /// A random write to a cluster.
+    pub(crate) fn random(random: &mut Random, objects: &Objects, shipped: &Objects) -> Self {
+        let astray: Vec<_> = shipped.iter().filter(|(key, object)| objects.get(*key) != Some(object)).collect();
+        let mut write = if !astray.is_empty() && random.below(10) < 4 {
+            json!({"object": random.pick(&astray).0, "restore": true})
+        } else {
+            edit(random)
+        };
+        if random.below(12) == 0 {
+            write["declared"] = true.into();
+        }
+        Self(write)
+    }
+
+    /// The object as this write makes it: `None` where there is nothing to do, `Some(None)` where it goes.
+    #[allow(clippy::option_option, reason = "no write, and a delete, are two things")]
+    pub(crate) fn outcome(&self, objects: &Objects, shipped: &Objects) -> Option<Option<Value>> {
+        let current = objects.get(self.object());
+        let made = if self.0["delete"] == true {
+            None
+        } else if self.0["restore"] == true {
+            shipped.get(self.object()).cloned()
+        } else {
+            let mut made = current?.clone();
+            for (path, value) in self.0["set"].as_object().unwrap() {
+                set(&mut made, path, value);
+            }
+            Some(made)
+        };
+        (made.as_ref() != current).then_some(made)
+    }
+}
+
+/// The cluster with one object written, and with what the Knative operator writes after it.
+pub(crate) fn laid_over(objects: &Objects, key: &str, object: Option<&Value>) -> Objects {
+    let mut after = objects.clone();
+    if let Some((derived, object)) = followed(objects, key, object) {
+        after.insert(derived, object);
+    }
+    match object {
+        Some(object) => after.insert(key.to_owned(), object.clone()),
+        None => after.remove(key),
+    };
+    after
+}
+
+/// What the operator writes when a `KnativeServing` is written: the keys given there, and no more those given there before.
+pub(crate) fn followed(objects: &Objects, key: &str, object: Option<&Value>) -> Option<(String, Value)> {
+    if key != SERVING {
+        return None;
+    }
+    let given = |serving: Option<&Value>| -> Map<String, Value> {
+        serving.and_then(|serving| serving["spec"]["config"]["istio"].as_object().cloned()).unwrap_or_default()
+    };
+    let (was, is) = (given(objects.get(key)), given(object));
+    let mut config = objects.get(ISTIO).cloned().unwrap_or_else(|| config_map(ISTIO, json!({})));
+    let data = config["data"].as_object_mut()?;
+    data.retain(|key, _| !was.contains_key(key));
+    data.extend(is.clone());
+    (was != is).then(|| (ISTIO.to_owned(), config))
+}
+
+/// What a write to a cluster does.
+pub(crate) fn effect_of(before: &Objects, after: &Objects) -> Effect {
+    let list = |objects: &Objects| objects.values().cloned().collect::<Vec<_>>();
+    effect(&list(before), &list(after))
+}
+
+/// Leaves out writes as long as what is left still `fails`.
+pub(crate) fn shrunk(writes: &[Write], fails: impl Fn(&[Write]) -> bool) -> Vec<Write> {
+    let mut left = writes.to_vec();
+    let mut size = left.len().div_ceil(2).max(1);
+    loop {
+        let mut at = 0;
+        let mut is_smaller = false;
+        while at < left.len() {
+            let mut fewer = left.clone();
+            fewer.drain(at..(at + size).min(left.len()));
+            if fails(&fewer) {
+                left = fewer;
+                is_smaller = true;
+            } else {
+                at += size;
+            }
+        }
+        if size == 1 && !is_smaller {
+            return left;
+        }
+        size = if is_smaller { size } else { (size / 2).max(1) };
+    }
+}
+
+/// Writes as a case file has them.
+pub(crate) fn case_text(note: &str, writes: &[Write]) -> String {
+    let lines: Vec<_> = writes.iter().map(|write| format!("  {}", write.0)).collect();
+    format!("{{\"note\": {},\n \"writes\": [\n{}\n ]}}\n", json!(note), lines.join(",\n"))
+}
+
+/// The writes of a case file.
+pub(crate) fn case(text: &str) -> Vec<Write> {
+    let case: Value = serde_json::from_str(text).unwrap();
+    case["writes"].as_array().unwrap().iter().cloned().map(Write).collect()
+}
+
+/// The object of a key without its Kind.
+pub(crate) fn place(key: &str) -> (&str, &str) {
+    key.rsplit_once(' ').map_or(key, |(_, place)| place).split_once('/').unwrap()
+}
+
+/// Sets a field by its path; a path that begins with `ingress` is in KServe's JSON, and `null` takes away.
+fn set(object: &mut Value, path: &str, value: &Value) {
+    if let Some(field) = path.strip_prefix("ingress/") {
+        let text = object["data"]["ingress"].as_str().unwrap_or_default();
+        let Ok(mut ingress) = serde_json::from_str::<Value>(text) else { return };
+        ingress[field] = value.clone();
+        object["data"]["ingress"] = ingress.to_string().into();
+        return;
+    }
+    let (parent, field) = path.rsplit_once('/').unwrap();
+    let Some(parent) = object.pointer_mut(parent) else { return };
+    let field = field.replace("~1", "/");
+    match (parent, value) {
+        (Value::Object(parent), Value::Null) => drop(parent.remove(&field)),
+        (Value::Object(parent), value) => drop(parent.insert(field, value.clone())),
+        _ => {}
+    }
+}
+
+fn edit(random: &mut Random) -> Value {
+    match random.below(20) {
+        0..=3 => kserve_edit(random),
+        4..=5 => json!({"object": ISTIO, "set": istio_edit(random)}),
+        6 => json!({"object": SERVING, "set": {"/spec/config/istio": istio_value(random)}}),
+        7 => json!({"object": DOMAINS, "set": {"/data": random.pick(&domains())}}),
+        8 => {
+            let classes = ["istio.ingress.networking.knative.dev", "kourier.ingress.networking.knative.dev"];
+            json!({"object": NETWORK, "set": {"/data/ingress-class": random.pick(&classes)}})
+        }
+        9..=12 => {
+            let place = random.pick(&GATEWAYS);
+            gateway_edit(random, &format!("Gateway {place}"))
+        }
+        13..=14 => {
+            let name = random.pick(&SERVICES);
+            service_edit(random, &format!("Service istio-system/{name}"))
+        }
+        15 => {
+            let object = format!("Deployment istio-system/{}", random.pick(&DEPLOYMENTS));
+            let labels = random.pick(&[json!({"istio": "ingressgateway"}), json!({"istio": "custom"}), json!({})]);
+            let (_, name) = place(&object);
+            let labels = merged(json!({"app": name}), &labels);
+            random.pick(&[
+                json!({"object": object, "set": {"/spec/template/metadata/labels": labels}}),
+                json!({"object": object, "delete": true}),
+            ])
+        }
+        16..=17 => {
+            let object = random.pick(&PODS);
+            let labels = random.pick(&[
+                json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}),
+                json!({"app": "canary", "istio": "ingressgateway"}),
+                json!({"app": "custom", "istio": "custom"}),
+                json!({"app": "by-hand"}),
+            ]);
+            random.pick(&[
+                json!({"object": object, "set": {"/metadata/labels": labels}}),
+                json!({"object": object, "set": {"/metadata/labels": labels}}),
+                json!({"object": object, "delete": true}),
+            ])
+        }
+        _ => {
+            let object = format!("InferenceService {}", random.pick(&OTHERS));
+            let labels =
+                [json!({}), json!({"tier": "gold"}), json!({"networking.knative.dev/visibility": "cluster-local"})];
+            let labels = random.pick(&labels);
+            random.pick(&[
+                json!({"object": object, "set": {"/metadata/labels": labels}}),
+                json!({"object": object, "delete": true}),
+            ])
+        }
+    }
+}
+
+fn merged(mut one: Value, other: &Value) -> Value {
+    one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    one
+}
+
+fn whole(service: &str) -> String {
+    format!("{service}.istio-system.svc.cluster.local")
+}
+
+fn kserve_edit(random: &mut Random) -> Value {
+    let gateways =
+        [GATEWAYS[1], GATEWAYS[1], GATEWAYS[2], GATEWAYS[2], GATEWAYS[0], "knative-local-gateway", "nowhere/nothing"];
+    let services = [
+        whole(SERVICES[1]),
+        whole(SERVICES[1]),
+        whole(SERVICES[2]),
+        whole(SERVICES[2]),
+        whole(SERVICES[0]),
+        format!("{}.", whole(SERVICES[1])),
+        format!("{}.istio-system", SERVICES[1]),
+        whole("nothing"),
+    ];
+    let set = |path: &str, value: Value| json!({"object": KSERVE, "set": {path: value}});
+    match random.below(20) {
+        0..=4 => set("ingress/localGateway", random.pick(&gateways).into()),
+        5..=8 => set("ingress/localGatewayService", random.pick(&services).into()),
+        9..=12 => set("ingress/knativeLocalGatewayService", random.pick(&services).into()),
+        13 => set("ingress/knativeLocalGatewayService", "".into()),
+        14..=15 => {
+            set("ingress/ingressGateway", random.pick(&[GATEWAYS[0], GATEWAYS[2], "nowhere/nothing", ""]).into())
+        }
+        16..=17 => set("ingress/disableIstioVirtualHost", (random.below(2) == 0).into()),
+        18 => set("/data/ingress", random.pick(&["{", "{}"]).into()),
+        _ => json!({"object": KSERVE, "delete": true}),
+    }
+}
+
+/// A gateway list; mostly one that parses.
+fn list(random: &mut Random) -> Value {
+    let entry = |gateway: &str, service: &str, labels: Value| {
+        let (space, name) = place(gateway);
+        let mut entry = json!({"name": name, "namespace": space, "service": whole(service)});
+        if !labels.is_null() {
+            entry["labelSelector"] = json!({"matchLabels": labels});
+        }
+        entry
+    };
+    let gold = json!({"tier": "gold"});
+    let choices = [
+        json!([entry(GATEWAYS[1], SERVICES[1], Value::Null)]),
+        json!([entry(GATEWAYS[2], SERVICES[2], Value::Null)]),
+        json!([entry(GATEWAYS[2], SERVICES[1], Value::Null)]),
+        json!([entry(GATEWAYS[0], SERVICES[0], Value::Null)]),
+        json!([entry(GATEWAYS[1], SERVICES[1], Value::Null), entry(GATEWAYS[2], SERVICES[2], gold.clone())]),
+        json!([entry(GATEWAYS[2], SERVICES[2], Value::Null), entry(GATEWAYS[1], SERVICES[1], gold.clone())]),
+        json!([entry(GATEWAYS[1], SERVICES[1], Value::Null), entry("nowhere/nothing", SERVICES[2], gold.clone())]),
+        json!([entry("nowhere/nothing", SERVICES[1], Value::Null)]),
+        json!([entry(GATEWAYS[1], SERVICES[1], gold)]),
+        json!({"name": "no list"}),
+    ];
+    random.pick(&choices).to_string().into()
+}
+
+fn istio_edit(random: &mut Random) -> Value {
+    match random.below(6) {
+        0..=3 => json!({"/data/local-gateways": list(random)}),
+        4 => json!({"/data/external-gateways": list(random)}),
+        _ => json!({"/data/local-gateways": Value::Null}),
+    }
+}
+
+fn istio_value(random: &mut Random) -> Value {
+    match random.below(3) {
+        0 => json!({STATUS: "false"}),
+        1 => json!({STATUS: "false", "local-gateways": list(random)}),
+        _ => json!({STATUS: "false", "local-gateways": list(random), "external-gateways": list(random)}),
+    }
+}
+
+fn domains() -> [Value; 4] {
+    let gold = json!({"selector": {"tier": "gold"}}).to_string();
+    [
+        json!({"example.com": ""}),
+        json!({"example.com": "", "gold.example.com": gold}),
+        json!({"apps.example.com": "", "gold.example.com": gold}),
+        json!({"gold.example.com": gold}),
+    ]
+}
+
+fn gateway_edit(random: &mut Random, object: &str) -> Value {
+    let hosts: [&[&str]; 11] = [
+        &["*"],
+        &["*.svc.cluster.local"],
+        &["*.models.svc.cluster.local", "*.online-serving.svc.cluster.local"],
+        &["*.models.svc.cluster.local", "*.models", "*.example.com"],
+        &["models/*"],
+        &["*.models"],
+        &["iris.models.svc.cluster.local", "iris-predictor.models.svc.cluster.local"],
+        &["./*", "online-serving/*.online-serving.svc.cluster.local"],
+        &["*.example.com"],
+        &["other/*", "*/*.models.svc.cluster.local", "iris.models.example.com"],
+        &["*.online-serving", "*.online-serving.svc.cluster.local", "iris.online-serving.example.com"],
+    ];
+    let ports = [("HTTP", 80), ("HTTP", 8081), ("HTTP2", 8081), ("TCP", 8081), ("HTTP", 8080), ("HTTPS", 443)];
+    let set = |path: &str, value: Value| json!({"object": object, "set": {path: value}});
+    match random.below(12) {
+        0..=4 => set("/spec/servers/0/hosts", json!(random.pick(&hosts))),
+        5..=6 => {
+            let (protocol, number) = random.pick(&ports);
+            let mut server = json!({
+                "port": {"number": number, "name": protocol.to_lowercase(), "protocol": protocol},
+                "hosts": random.pick(&hosts),
+            });
+            if protocol == "HTTPS" {
+                server["tls"] = json!({"mode": "SIMPLE", "credentialName": "certificate"});
+            }
+            set("/spec/servers", json!([server]))
+        }
+        7 => {
+            let server = |number: u16, hosts: &[&str]| {
+                json!({
+                    "port": {"number": number, "name": format!("http-{number}"), "protocol": "HTTP"}, "hosts": hosts,
+                })
+            };
+            set("/spec/servers", json!([server(80, random.pick(&hosts)), server(8081, random.pick(&hosts))]))
+        }
+        8 => set("/spec/servers/0/tls", random.pick(&[json!({"httpsRedirect": true}), Value::Null])),
+        9..=10 => {
+            let selectors = [
+                json!({"istio": "ingressgateway"}),
+                json!({"istio": "custom"}),
+                json!({"app": "istio-ingressgateway"}),
+                json!({"app": "custom"}),
+                json!({}),
+            ];
+            set("/spec/selector", random.pick(&selectors))
+        }
+        _ => json!({"object": object, "delete": true}),
+    }
+}
+
+fn service_edit(random: &mut Random, object: &str) -> Value {
+    let set = |path: &str, value: Value| json!({"object": object, "set": {path: value}});
+    let selectors = [
+        json!({"istio": "ingressgateway"}),
+        json!({"istio": "custom"}),
+        json!({"app": "istio-ingressgateway"}),
+        json!({"app": "nobody"}),
+    ];
+    let ports = [(80, 8081), (80, 8080), (80, 80), (8888, 8081)];
+    match random.below(10) {
+        0..=2 => set("/spec/selector", random.pick(&selectors)),
+        3..=5 => {
+            let (port, target) = random.pick(&ports);
+            set("/spec/ports", json!([{"name": "http", "port": port, "protocol": "TCP", "targetPort": target}]))
+        }
+        6 => {
+            let label = "experimental.istio.io/disable-gateway-port-translation";
+            set("/metadata/labels", random.pick(&[json!({label: "false"}), json!({}), json!({"istio": "custom"})]))
+        }
+        7 => {
+            let export = "networking.istio.io/exportTo";
+            let choices = [json!({export: "~"}), json!({export: "."}), json!({export: "*"}), json!({})];
+            set("/metadata/annotations", random.pick(&choices))
+        }
+        8 => set("/spec/type", random.pick(&["ClusterIP", "LoadBalancer"]).into()),
+        _ => json!({"object": object, "delete": true}),
+    }
+}
+
+/// A cluster in which every request works.
+pub(crate) fn shipped() -> Objects {
+    let mut objects = Objects::new();
+    let mut add = |key: &str, mut object: Value| {
+        let (kind, _) = key.split_once(' ').unwrap();
+        let (space, name) = place(key);
+        object["kind"] = kind.into();
+        for (field, default) in [("labels", json!({})), ("annotations", json!({}))] {
+            if object["metadata"][field].is_null() {
+                object["metadata"][field] = default;
+            }
+        }
+        object["metadata"]["namespace"] = space.into();
+        object["metadata"]["name"] = name.into();
+        objects.insert(key.to_owned(), object);
+    };
+    let ingress = json!({
+        "ingressGateway": GATEWAYS[0],
+        "localGateway": GATEWAYS[1],
+        "localGatewayService": whole(SERVICES[1]),
+        "knativeLocalGatewayService": "",
+        "ingressDomain": "example.com",
+        "ingressClassName": "istio",
+        "urlScheme": "http",
+        "disableIstioVirtualHost": false,
+    });
+    let deploy = r#"{"defaultDeploymentMode": "Serverless"}"#;
+    add(KSERVE, config_map(KSERVE, json!({"ingress": ingress.to_string(), "deploy": deploy})));
+    add(ISTIO, config_map(ISTIO, json!({STATUS: "false"})));
+    add(DOMAINS, config_map(DOMAINS, json!({"example.com": ""})));
+    add(NETWORK, config_map(NETWORK, json!({"ingress-class": "istio.ingress.networking.knative.dev"})));
+    add(
+        SERVING,
+        json!({"apiVersion": "operator.knative.dev/v1beta1", "spec": {"config": {"istio": {STATUS: "false"}}}}),
+    );
+    for (place, (number, istio)) in
+        GATEWAYS.iter().zip([(80, "ingressgateway"), (8081, "ingressgateway"), (80, "custom")])
+    {
+        let port = json!({"number": number, "name": "http", "protocol": "HTTP"});
+        let spec = json!({"selector": {"istio": istio}, "servers": [{"port": port, "hosts": ["*"]}]});
+        add(&format!("Gateway {place}"), json!({"apiVersion": "networking.istio.io/v1", "spec": spec}));
+    }
+    for (name, (kind, target, istio)) in SERVICES.iter().zip([
+        ("LoadBalancer", 8080, "ingressgateway"),
+        ("ClusterIP", 8081, "ingressgateway"),
+        ("ClusterIP", 8080, "custom"),
+    ]) {
+        let port = json!({"name": "http", "port": 80, "protocol": "TCP", "targetPort": target});
+        let labels = if *name == "istio-ingressgateway" { json!({"istio": istio}) } else { json!({}) };
+        let spec = json!({"type": kind, "selector": {"istio": istio}, "ports": [port]});
+        add(
+            &format!("Service istio-system/{name}"),
+            json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}),
+        );
+    }
+    for (name, istio) in DEPLOYMENTS.iter().zip(["ingressgateway", "custom"]) {
+        let template = json!({
+            "metadata": {"labels": {"app": name, "istio": istio}},
+            "spec": {"containers": [{"name": "proxy", "image": "auto"}]},
+        });
+        let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template});
+        add(&format!("Deployment istio-system/{name}"), json!({"apiVersion": "apps/v1", "spec": spec}));
+    }
+    for (pod, labels) in PODS.iter().zip([
+        json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}),
+        json!({"app": "canary", "istio": "ingressgateway"}),
+    ]) {
+        let spec = json!({"containers": [{"name": "proxy", "image": "auto"}]});
+        add(pod, json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}));
+    }
+    for place in ["models/iris"].iter().chain(&OTHERS) {
+        let labels = match *place {
+            "models/premium" => json!({"tier": "gold"}),
+            "online-serving/private" => json!({"networking.knative.dev/visibility": "cluster-local"}),
+            _ => json!({}),
+        };
+        let mut spec =
+            json!({"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://models/iris"}}});
+        if *place == "online-serving/iris" {
+            spec["transformer"] = json!({"containers": [{"name": "transformer", "image": "auto"}]});
+        }
+        add(
+            &format!("InferenceService {place}"),
+            json!({"apiVersion": "serving.kserve.io/v1beta1", "metadata": {"labels": labels}, "spec": spec}),
+        );
+    }
+    objects
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "objects are written where they are used")]
+fn config_map(key: &str, data: Value) -> Value {
+    let (space, name) = place(key);
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"namespace": space, "name": name, "labels": {}, "annotations": {}}, "data": data,
+    })
+}
