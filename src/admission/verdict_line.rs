@@ -89,7 +89,7 @@ impl<'a> VerdictLine<'a> {
             dry_run,
             verdict = "none",
             fault,
-            error = quote::printable(error),
+            error = error.lines().map(quote::printable).collect::<Vec<_>>().join("\n"),
             milliseconds,
             uid = shown(uid),
             "not judged"

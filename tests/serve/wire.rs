@@ -12,7 +12,7 @@ use rustls::{ClientConnection, StreamOwned};
 use crate::serving::Serving;
 
 /// Longer than any of the server's own limits but that for a head, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
@@ -77,12 +77,11 @@ pub(crate) fn status(answer: &str) -> u16 {
 pub(crate) fn until_closed(stream: &mut impl Read) -> String {
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
-        Ok(_) => {}
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             panic!("still open after {PATIENCE:?}: {:?}", String::from_utf8_lossy(&answer))
         }
         // A reset is an end as well, and so is one without TLS's own farewell.
-        Err(_) => {}
+        Ok(_) | Err(_) => {}
     }
     String::from_utf8_lossy(&answer).into_owned()
 }

@@ -1,6 +1,7 @@
 //! The documents of a manifest file.
 
 use super::parse_at;
+use crate::quote;
 use crate::syntax::{Node, SyntaxError};
 
 /// Reads every document of a stream; one that cannot be read does not hide the others.
@@ -23,7 +24,7 @@ pub(crate) fn parse_documents_from(text: &str, from: usize) -> Vec<Result<Node, 
             start = line_start + line.len();
             let rest = rest.trim();
             if !rest.is_empty() && !rest.starts_with('#') {
-                let message = format!("invalid Yaml document separator: {rest}");
+                let message = format!("invalid Yaml document separator: {}", quote::printable(rest));
                 documents.push(Err(SyntaxError::new(message, line_start)));
             }
         }
