@@ -33,7 +33,6 @@ bench: bench-peers
 
 # The same for `plumbline check` beside istioctl and Gatekeeper, which are built on first use (some 15 minutes of CPU time).
 bench-peers:
-	cargo build --release --locked
 	peers=$$($(PEERS)) && BENCH_PEERS=$$peers cargo bench --locked --bench peers
 
 # Writes the rule pages and the message snapshots anew.

@@ -205,3 +205,21 @@ pub(super) fn go_kind(value: &Value) -> &'static str {
         Value::Mapping(_) => "object",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::json;
+
+    #[test]
+    fn null_clears_lists_and_maps_and_no_scalar() {
+        let text = r#"{"list": ["a"], "LIST": null, "map": {"a": "b"}, "Map": null, "text": "a", "Text": null}"#;
+        let node = json::parse(text).unwrap();
+        let fields = GoStruct { text, node: &node, go_name: "T" };
+        let read = |error: TypeError| error.message;
+        assert_eq!(fields.strings("list").map(|list| list.value).map_err(read), Ok(Vec::new()));
+        assert_eq!(fields.coerced_strings("list").map_err(read), Ok(Vec::new()));
+        assert_eq!(fields.coerced_map("map").map_err(read), Ok(BTreeMap::new()));
+        assert_eq!(fields.string("text").map(|text| text.value).map_err(read).as_deref(), Ok("a"));
+    }
+}

