@@ -75,9 +75,16 @@ impl Tool {
         let said = String::from_utf8_lossy(&output.stdout);
         let said: Value = serde_json::from_str(&said)
             .map_err(|error| format!("gator bench: {error}: {said}: {}", String::from_utf8_lossy(&output.stderr)))?;
-        let mean = said[0]["latencies"]["mean"].as_f64().ok_or_else(|| format!("gator bench told no mean: {said}"))?;
-        Ok(mean / 1e6)
+        let mean = said[0]["latencies"]["mean"].as_str().and_then(milliseconds);
+        mean.ok_or_else(|| format!("gator bench told no mean: {said}").into())
     }
+}
+
+/// Reads a duration below a minute, as Go writes it.
+fn milliseconds(text: &str) -> Option<f64> {
+    let units = [("ns", 1e-6), ("µs", 1e-3), ("ms", 1.0), ("s", 1e3)];
+    let (unit, factor) = units.into_iter().find(|(unit, _)| text.ends_with(unit))?;
+    Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * factor)
 }
 
 const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/policy.yaml");
