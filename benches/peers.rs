@@ -25,7 +25,7 @@ use tools::Tool;
 
 /// Ten thousand files, stock layout and namespaces among them.
 const LARGE: Cluster = of(8_000, 744, 744);
-/// What Gatekeeper's policy is timed on as well: it takes the square of this in time.
+/// What Gatekeeper's policy is timed on as well.
 const SMALL: Cluster = of(400, 50, 50);
 /// What a fault is looked for in.
 const FAULTY: Cluster = of(20, 4, 4);
@@ -49,9 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         for tool in compared {
             let is_us = tool.name() == compared[0].name();
             let seconds = if is_us { plumbline } else { time(tool, &folder)? };
-            let ratio = match is_us {
-                true => (cluster == LARGE).then(|| Ratio { to: "1 s".to_owned(), value: seconds, mark: Some(1.0) }),
-                false => Some(Ratio { to: "plumbline check".to_owned(), value: seconds / plumbline, mark: None }),
+            let ratio = if is_us {
+                (cluster == LARGE).then(|| Ratio { to: "1 s".to_owned(), value: seconds, mark: Some(1.0) })
+            } else {
+                Some(Ratio { to: "plumbline check".to_owned(), value: seconds / plumbline, mark: None })
             };
             let measured = Measure { value: seconds * 1e3, unit: "ms" };
             rows.push(Row { what: tool.name().to_owned(), setting: format!("{files} files"), measured, ratio });
@@ -85,7 +86,7 @@ fn find_faults(tools: &[Tool], scratch: &Path) -> Result<(), Box<dyn Error>> {
     let sound = write(scratch, FAULTY.manifests())?;
     let usual = tools.iter().map(|tool| tool.findings(&sound)).collect::<Result<Vec<_>, _>>()?;
     let mut found = Vec::new();
-    println!("\n{:44}{}", "fault", tools.iter().map(|tool| format!("{:22}", tool.name())).collect::<String>());
+    println!("\n{:44}{}", "fault", tools.iter().map(|tool| format!("{:22}", tool.name())).collect::<Vec<_>>().concat());
     for fault in Fault::ALL {
         let folder = write(scratch, fault.inject(FAULTY.manifests()).into_iter())?;
         let mut line = json!({"fault": fault.name()});
@@ -99,7 +100,7 @@ fn find_faults(tools: &[Tool], scratch: &Path) -> Result<(), Box<dyn Error>> {
         found.push(line);
     }
     let count = |tool: &Tool| found.iter().filter(|line| line[tool.name()] == true).count();
-    let sums = tools.iter().map(|tool| format!("{:22}", count(tool))).collect::<String>();
+    let sums = tools.iter().map(|tool| format!("{:22}", count(tool))).collect::<Vec<_>>().concat();
     println!("{:44}{sums}", format!("of {}", found.len()));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap_or(Path::new("."));
     fs::write(target.join("bench/faults.json"), serde_json::to_vec_pretty(&found)?)?;

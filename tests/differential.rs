@@ -38,8 +38,7 @@ fn on_generated<T: Debug>(cases: &impl Strategy<Value = T>, check: impl Fn(&T) -
     let count = std::env::var("DIFFERENTIAL_CASES").ok().map_or(CASES, |count| count.parse().expect("a number"));
     let config = Config { cases: count, failure_persistence: None, max_shrink_iters: 10_000, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let outcome = TestRunner::new_with_rng(config, rng)
-        .run(cases, |case| check(&case).map_err(|difference| TestCaseError::fail(difference)));
+    let outcome = TestRunner::new_with_rng(config, rng).run(cases, |case| check(&case).map_err(TestCaseError::fail));
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 

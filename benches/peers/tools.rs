@@ -62,7 +62,8 @@ impl Tool {
             Self::Gator(_) => (&said, &["msg"]),
         };
         let messages = list.as_array().into_iter().flatten();
-        let messages = messages.map(|finding| fields.iter().map(|field| format!("{} ", finding[field])).collect());
+        let messages =
+            messages.map(|finding| fields.iter().map(|field| finding[field].to_string()).collect::<Vec<_>>().join(" "));
         Ok(messages.chain(refusal).collect())
     }
 

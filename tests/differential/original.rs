@@ -53,7 +53,7 @@ impl Original {
         talk.questions.as_mut().unwrap().write_all(line.as_bytes()).expect("the original takes questions");
         let mut answer = String::new();
         talk.answers.read_line(&mut answer).unwrap();
-        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{question}: {answer:?}: {error}", question = line))
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{line}: {answer:?}: {error}"))
     }
 }
 

@@ -86,7 +86,11 @@ fn documents() -> impl Strategy<Value = String> {
     leaf.prop_recursive(3, 16, 4, move |inner| {
         prop_oneof![
             vec(inner.clone(), 1..4).prop_map(move |items| {
-                items.iter().map(|item| format!("- {}\n", indent(item.trim_start_matches('\n')))).collect::<String>()
+                items
+                    .iter()
+                    .map(|item| format!("- {}\n", indent(item.trim_start_matches('\n'))))
+                    .collect::<Vec<_>>()
+                    .concat()
             }),
             vec((keys(), inner), 1..4).prop_map(move |entries| {
                 let nested = |value: &str| value.starts_with("- ") || value.contains(": ") && value.ends_with('\n');
