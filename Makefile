@@ -2,17 +2,20 @@
 
 CONTROL_PLANE = tests/control-plane/build.sh
 CLIENTS = tests/clients/build.sh
+ORIGINALS = tests/originals/build.sh
+PEERS = benches/peers/build.sh
 
-.PHONY: build test lint deny bench fuzz docs docs-gitops browser-test image-check
+.PHONY: build test lint deny bench bench-peers fuzz docs docs-gitops browser-test image-check
 
 build:
 	cargo build --release --locked
 
-# Unit, property, rule, corpus and message tests, and the product against a real API server. The control plane and the GitOps
-# clients are built once and kept outside the checkout; KUBEBUILDER_ASSETS and GITOPS_CLIENTS name some that are there already.
+# Unit, property, rule, corpus and message tests, our parsers against the Go originals, and the product against a real API server.
+# The control plane, the GitOps clients and the originals are built once and kept outside the checkout; KUBEBUILDER_ASSETS,
+# GITOPS_CLIENTS and GO_ORIGINALS name some that are there already.
 test:
-	assets=$$($(CONTROL_PLANE)) && clients=$$($(CLIENTS)) && \
-		KUBEBUILDER_ASSETS=$$assets GITOPS_CLIENTS=$$clients cargo test --locked
+	assets=$$($(CONTROL_PLANE)) && clients=$$($(CLIENTS)) && originals=$$($(ORIGINALS)) && \
+		KUBEBUILDER_ASSETS=$$assets GITOPS_CLIENTS=$$clients GO_ORIGINALS=$$originals cargo test --locked
 
 # The audit's page in a real browser. It needs Debian's chromium, 300 MB that `make test` does without.
 browser-test:
@@ -29,10 +32,14 @@ deny:
 	cargo deny --locked check bans licenses sources
 
 # One table of ratios measured in one run, and JSON beside it in target/bench.
-bench:
+bench: bench-peers
 	cargo bench --locked --bench verdict
 	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo test --locked --release --test api_server \
 		a_write_costs_this_much_more -- --ignored --nocapture
+
+# The same for `plumbline check` beside istioctl and Gatekeeper, which are built on first use (some 15 minutes of CPU time).
+bench-peers:
+	peers=$$($(PEERS)) && BENCH_PEERS=$$peers cargo bench --locked --bench peers
 
 # Fuzzes each target for FUZZ_SECONDS, 60 by default. `make test` runs the committed corpora and some mutations of them.
 fuzz:

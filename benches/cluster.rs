@@ -45,6 +45,15 @@ impl Cluster {
     /// The cluster's parts as they would be read from an API server.
     pub(crate) fn snapshot(self) -> Result<Snapshot, ModelError> {
         let mut snapshot = Snapshot::default();
+        for manifest in self.manifests() {
+            let (key, object) = read(manifest)?;
+            snapshot.insert(key, object);
+        }
+        Ok(snapshot)
+    }
+
+    /// Its objects, the stock layout first.
+    pub(crate) fn manifests(self) -> impl Iterator<Item = Value> {
         let stock = [
             kserve_config(&ingress_config()),
             knative_config("config-istio", self.gateway_lists()),
@@ -58,14 +67,10 @@ impl Cluster {
         ];
         let platform = ["istio-system", "knative-serving", "kserve"].map(str::to_owned);
         let namespaces = platform.into_iter().chain((0..self.namespaces()).map(team)).map(|name| namespace(&name));
-        let gateways = (0..self.gateways).map(|index| self.gateway(index));
-        let services = (0..self.services).map(|index| self.service(index));
-        let inference_services = (0..self.inference_services).map(|index| self.inference_service(index));
-        for manifest in stock.into_iter().chain(namespaces).chain(gateways).chain(services).chain(inference_services) {
-            let (key, object) = read(manifest)?;
-            snapshot.insert(key, object);
-        }
-        Ok(snapshot)
+        let gateways = (0..self.gateways).map(move |index| self.gateway(index));
+        let services = (0..self.services).map(move |index| self.service(index));
+        let inference_services = (0..self.inference_services).map(move |index| self.inference_service(index));
+        stock.into_iter().chain(namespaces).chain(gateways).chain(services).chain(inference_services)
     }
 
     /// The first of its Gateways, written once more.

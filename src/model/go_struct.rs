@@ -107,7 +107,7 @@ impl<'a> GoStruct<'a> {
             let items = node.as_sequence().ok_or("[]string")?;
             items.iter().map(|item| coerced_or_empty(item).ok_or("string")).collect()
         };
-        Ok(self.last_node(field, read)?.unwrap_or_default().value)
+        Ok(self.last_or_cleared(field, read)?.unwrap_or_default().value)
     }
 
     /// A map of such strings.
@@ -115,9 +115,9 @@ impl<'a> GoStruct<'a> {
         let read = |node: &Node| {
             let entries = node.as_mapping().ok_or("map[string]string")?;
             let pair = |entry: &Entry| Some((entry.key.clone(), coerced_or_empty(&entry.value)?));
-            entries.iter().map(pair).collect::<Option<_>>().ok_or("string")
+            entries.iter().map(pair).collect::<Option<BTreeMap<_, _>>>().ok_or("string")
         };
-        Ok(self.last_node(field, read)?.unwrap_or_default().value)
+        Ok(self.last_or_cleared(field, read)?.unwrap_or_default().value)
     }
 
     pub(super) fn boolean(&self, field: &'static str) -> Result<Located<bool>, TypeError> {
@@ -129,7 +129,7 @@ impl<'a> GoStruct<'a> {
     }
 
     pub(super) fn strings(&self, field: &'static str) -> Result<Located<Vec<String>>, TypeError> {
-        let read = |value: &Value| match value {
+        let read = |node: &Node| match &node.value {
             Value::Sequence(items) => items
                 .iter()
                 .map(|item| match &item.value {
@@ -140,12 +140,22 @@ impl<'a> GoStruct<'a> {
                 .collect(),
             _ => Err("[]string"),
         };
-        Ok(self.last(field, read)?.unwrap_or_default())
+        Ok(self.last_or_cleared(field, read)?.unwrap_or_default())
     }
 
     /// The raw nodes of a field, in the order written.
     pub(super) fn nodes(&self, field: &'static str) -> impl Iterator<Item = &'a Node> + use<'a> {
         self.node.fields(field).map(|entry| &entry.value)
+    }
+
+    /// The last value of a list or a map, which `null` clears where it changes no scalar.
+    fn last_or_cleared<T>(
+        &self,
+        field: &'static str,
+        read: impl Fn(&Node) -> Result<T, &'static str>,
+    ) -> Result<Option<Located<T>>, TypeError> {
+        let last = self.last_node(field, read)?;
+        Ok(last.filter(|_| self.nodes(field).last().is_some_and(|node| !node.is_null())))
     }
 
     fn last<T>(
@@ -193,5 +203,23 @@ pub(super) fn go_kind(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Sequence(_) => "array",
         Value::Mapping(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::json;
+
+    #[test]
+    fn null_clears_lists_and_maps_and_no_scalar() {
+        let text = r#"{"list": ["a"], "LIST": null, "map": {"a": "b"}, "Map": null, "text": "a", "Text": null}"#;
+        let node = json::parse(text).unwrap();
+        let fields = GoStruct { text, node: &node, go_name: "T" };
+        let read = |error: TypeError| error.message;
+        assert_eq!(fields.strings("list").map(|list| list.value).map_err(read), Ok(Vec::new()));
+        assert_eq!(fields.coerced_strings("list").map_err(read), Ok(Vec::new()));
+        assert_eq!(fields.coerced_map("map").map_err(read), Ok(BTreeMap::new()));
+        assert_eq!(fields.string("text").map(|text| text.value).map_err(read).as_deref(), Ok("a"));
     }
 }

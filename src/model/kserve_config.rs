@@ -7,7 +7,7 @@ use super::config_map::{COMPONENTS, ConfigMap, EXPLAINERS};
 use super::go_struct::{GoStruct, Located, Mistake, Refusal, TypeError, go_kind};
 use super::go_template::GoTemplate;
 use super::inference_service::DeploymentMode;
-use super::names::{is_dns_label, is_dns_subdomain, virtual_service_gateway_error};
+use super::names::{is_dns_label, is_dns_subdomain, is_virtual_service_destination, virtual_service_gateway_error};
 use super::version::Versions;
 use crate::object::FieldPath;
 use crate::syntax::{Node, SyntaxError, Value, json, line_column};
@@ -251,18 +251,12 @@ fn is_escape(behind: &str) -> bool {
     behind.as_bytes().first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Why istiod's webhook refuses a destination host (istio `pkg/config/validation` `validateDestination`).
+/// Why istiod's webhook refuses a destination host.
 fn destination_error(host: &str) -> Option<&'static str> {
     if host.is_empty() {
         return Some("the destination is empty");
     }
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let labels: Vec<&str> = host.split('.').collect();
-    if labels.len() == 4 && labels.iter().all(|label| label.parse::<u8>().is_ok()) {
-        return Some("an address is no host name");
-    }
-    let valid = labels.iter().all(|label| is_dns_label(&label.to_ascii_lowercase()));
-    (!valid).then_some("it is no domain name")
+    (!is_virtual_service_destination(host)).then_some("it is no domain name")
 }
 
 fn require(value: &Located<String>, field: &'static str, message: &str) -> Result<(), Refusal> {

@@ -4,6 +4,8 @@ use std::fmt;
 
 /// The longest name of a DNS-1123 subdomain.
 const SUBDOMAIN_MAX: usize = 253;
+/// The longest domain name to Istio.
+const DOMAIN_MAX: usize = 255;
 /// The longest DNS-1123 label.
 const LABEL_MAX: usize = 63;
 
@@ -137,7 +139,7 @@ pub fn virtual_service_gateway_error(text: &str) -> Option<&'static str> {
     }
     let Some((namespace, name)) = text.split_once('/') else {
         // The old form is a fully qualified domain name.
-        return (!text.split('.').all(is_istio_label)).then_some("it is no domain name");
+        return (text.len() > DOMAIN_MAX || !is_istio_domain(text)).then_some("it is no domain name");
     };
     if name.contains('/') {
         return Some("it has more than one \"/\"");
@@ -153,6 +155,27 @@ pub fn virtual_service_gateway_error(text: &str) -> Option<&'static str> {
         return Some("\".\" is no namespace");
     }
     (!is_istio_label(name)).then_some("the name is no DNS label")
+}
+
+/// Whether istiod's webhook takes `host` for a route's destination (istio `pkg/config/validation` `validateDestination`).
+#[must_use]
+pub fn is_virtual_service_destination(host: &str) -> bool {
+    let (first, rest) = host.split_once('.').map_or((host, None), |(first, rest)| (first, Some(rest)));
+    let first = match first.strip_prefix('*') {
+        Some("") if rest.is_some() => "a",
+        Some(behind) => behind.strip_prefix('-').unwrap_or(behind),
+        None => first,
+    };
+    host.len() <= DOMAIN_MAX && is_istio_label(first) && rest.is_none_or(is_istio_domain)
+}
+
+/// Istio's `agent.ValidateDNS1123Labels`: the last label may be empty, and is no number.
+fn is_istio_domain(domain: &str) -> bool {
+    let (rest, last) = domain.rsplit_once('.').map_or((None, domain), |(rest, last)| (Some(rest), last));
+    let is_number = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()) && last.parse::<i64>().is_ok();
+    !is_number
+        && (last.is_empty() || is_istio_label(last))
+        && rest.is_none_or(|rest| rest.split('.').all(is_istio_label))
 }
 
 /// Istio's `labels.IsDNS1123Label`, which allows upper case.
@@ -230,11 +253,23 @@ mod tests {
 
     #[test]
     fn istiod_refuses_these_gateway_names_in_a_virtual_service() {
-        for refused in ["", "a/", "/b", "a/b/c", " a/b", "./b", "a/b.c"] {
+        for refused in ["", "a/", "/b", "a/b/c", " a/b", "./b", "a/b.c", "0", "gw.10", "gw..ns"] {
             assert!(virtual_service_gateway_error(refused).is_some(), "{refused:?}");
         }
-        for accepted in ["b", "gw.ns.svc.cluster.local", "A/B", "knative-serving/knative-local-gateway"] {
+        for accepted in
+            ["b", "gw.ns.svc.cluster.local", "gw.ns.", "1/2", "A/B", "knative-serving/knative-local-gateway"]
+        {
             assert_eq!(virtual_service_gateway_error(accepted), None, "{accepted:?}");
+        }
+    }
+
+    #[test]
+    fn istiod_refuses_these_destinations() {
+        for refused in ["", "*", "d:80", "http://d.e", "10.0.0.1", "d.0", "d_e.f", "a..b", "a.*.b", &"a.".repeat(128)] {
+            assert!(!is_virtual_service_destination(refused), "{refused:?}");
+        }
+        for accepted in ["d", "10", "D.e", "gw.ns.svc.cluster.local.", "d.", "*.d.e", "*d", "*-d", "1.2a"] {
+            assert!(is_virtual_service_destination(accepted), "{accepted:?}");
         }
     }
 

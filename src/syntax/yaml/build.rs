@@ -46,6 +46,16 @@ enum Key {
     Merge,
 }
 
+/// Refuses a key on several lines inside brackets, which libyaml takes for a text without a value.
+fn refuse_broken_key(text: &str, base: usize, span: Span) -> Result<(), SyntaxError> {
+    let (before, behind) = (&text[..span.start - base], &text[span.end - base..]);
+    let is_on_one_line = !text[span.start - base..span.end - base].trim().contains('\n');
+    if is_on_one_line || before.trim_end().ends_with('?') || !behind.trim_start().starts_with(':') {
+        return Ok(());
+    }
+    Err(SyntaxError::new("did not find expected ',' or '}'", span.end))
+}
+
 /// A value whose turn it is to be put somewhere.
 struct Arrival {
     node: Node,
@@ -223,6 +233,9 @@ impl<'t> Builder<'t> {
             Content::Sequence(items) => items.push(value_of(arrival)?),
             Content::Mapping { entries, key } => match key.take() {
                 None => {
+                    if collection.style == StructureStyle::Flow {
+                        refuse_broken_key(self.text, self.base, arrival.node.span)?;
+                    }
                     *key = Some(match key_of(arrival)? {
                         Key::Named(name, span) if collection.style == StructureStyle::Flow => {
                             with_colon(self.text, self.base, name, span)
