@@ -97,9 +97,6 @@ func ask(what string, texts []string) (any, error) {
 	case "destination":
 		_, err := istio.ValidateVirtualService(virtualService("a/b", texts[0]))
 		return err == nil, nil
-	case "server host":
-		_, err := istio.ValidateGateway(withServerHost(texts[0]))
-		return err == nil, nil
 	case "names":
 		return map[string]bool{
 			"label":     len(validation.IsDNS1123Label(texts[0])) == 0,
@@ -173,18 +170,6 @@ func virtualService(gateway, destination string) config.Config {
 			Gateways: []string{gateway},
 			Http: []*networking.HTTPRoute{{
 				Route: []*networking.HTTPRouteDestination{{Destination: &networking.Destination{Host: destination}}},
-			}},
-		},
-	}
-}
-
-func withServerHost(host string) config.Config {
-	return config.Config{
-		Meta: config.Meta{Name: "gateway", Namespace: "models"},
-		Spec: &networking.Gateway{
-			Servers: []*networking.Server{{
-				Hosts: []string{host},
-				Port:  &networking.Port{Number: 80, Name: "http", Protocol: "HTTP"},
 			}},
 		},
 	}
