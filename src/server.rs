@@ -56,6 +56,8 @@ pub struct Settings {
     /// How long a request's head may take, which includes the idle time before it. The API server keeps idle
     /// connections for 90 s; with less than that, nearly every admission would pay a new handshake.
     pub header_timeout: Duration,
+    /// How long a caller may take nothing of its answer.
+    pub write_timeout: Duration,
     /// How long everybody is still served after the stop, while the Service forgets this address.
     pub drain: Duration,
     /// How long requests in flight may take after that.
@@ -72,6 +74,7 @@ impl Settings {
             connections: 1024,
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_mins(2),
+            write_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             finish: Duration::from_secs(15),
         }
@@ -164,6 +167,7 @@ impl Server {
                 tls,
                 router,
                 header_timeout: settings.header_timeout,
+                write_timeout: settings.write_timeout,
                 metrics: Arc::clone(&metrics),
                 throttle: Throttle::default(),
                 lifecycle: lifecycle.clone(),

@@ -28,6 +28,8 @@ use crate::webhook::Webhook;
 
 /// How often certificate files are looked at.
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(1);
+/// Open files: one for each connection of a server at its limit, and for everything else.
+const FILES: u64 = 2048;
 /// How often readiness says what it waits for.
 const SYNC_REPORT: Duration = Duration::from_secs(1);
 
@@ -48,6 +50,7 @@ impl Serve {
         runtime.block_on(async {
             let traces = settings.serve.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
             telemetry::install(log, log_format.parse()?, traces.as_ref())?;
+            allow_files();
             let served = self.serve(settings).await;
             if let Some(traces) = traces {
                 traces.end().await;
@@ -139,6 +142,15 @@ impl Serve {
         let limits = Limits { concurrency: serve.concurrency, ..Limits::default() };
         server.with_pages(pages).serve(router(webhook, limits, metrics), &readiness, stop).await;
         Ok(())
+    }
+}
+
+/// Lets the process have a file for every connection it takes: some systems begin with less than the limit that they set.
+fn allow_files() {
+    match rlimit::increase_nofile_limit(FILES) {
+        Ok(limit) if limit >= FILES => {}
+        Ok(limit) => tracing::warn!(limit, wanted = FILES, "few files may be open: connections may be turned away"),
+        Err(error) => tracing::warn!(%error, "the limit of open files is unknown"),
     }
 }
 

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time;
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
@@ -32,6 +33,7 @@ pub(super) struct Port {
     pub(super) tls: Option<Tls>,
     pub(super) router: Router,
     pub(super) header_timeout: Duration,
+    pub(super) write_timeout: Duration,
     pub(super) metrics: Arc<Metrics>,
     pub(super) throttle: Throttle,
     pub(super) lifecycle: Lifecycle,
@@ -83,7 +85,10 @@ impl Port {
         let service = service_fn(|request| self.answer(request, &visitor));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.header_timeout);
-        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        // hyper itself waits for ever for a caller that sends requests and takes no answers.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.write_timeout));
+        let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = self.lifecycle.closing() => {

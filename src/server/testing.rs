@@ -212,6 +212,11 @@ impl Client {
         self.stream.flush().await.unwrap();
     }
 
+    /// The same; whether the server still takes it.
+    pub(crate) async fn try_send(&mut self, text: &str) -> bool {
+        self.stream.write_all(text.as_bytes()).await.is_ok() && self.stream.flush().await.is_ok()
+    }
+
     pub(crate) async fn receive(&mut self) -> std::io::Result<Reply> {
         receive(&mut self.stream, &mut self.read).await
     }

@@ -262,3 +262,13 @@ async fn a_head_that_never_ends_is_cut_off() {
     client.closed().await;
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
+
+#[tokio::test]
+async fn a_caller_that_takes_no_answers_is_cut_off() {
+    let served = serve(with(|wanted| wanted.settings.write_timeout = Duration::from_millis(200))).await;
+    let mut client = served.client().await;
+    let requests = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
+    // More answers than all buffers on the way hold, and then no room for the requests either.
+    let cut_off = async { while client.try_send(&requests).await {} };
+    tokio::time::timeout(Duration::from_secs(20), cut_off).await.expect("the connection is held for who takes nothing");
+}

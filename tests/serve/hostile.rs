@@ -251,6 +251,7 @@ fn slow_and_silent_senders_are_cut_off_while_others_are_served() {
 #[test]
 fn a_thousand_connections_at_once_leave_room_for_another() {
     let serving = serving();
+    assert!(rlimit::increase_nofile_limit(4096).unwrap() >= 4096, "this test opens some 2,500 connections");
     let silent: Vec<_> = (0..1000).map(|_| serving.tcp()).collect();
     serving.serves_others();
     assert!(serving.peak() < 256, "{} MiB", serving.peak());
