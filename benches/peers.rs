@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             rows.push(Row { what: tool.name().to_owned(), setting: format!("{files} files"), measured, ratio });
         }
         if let (true, Some(gator)) = (cluster == SMALL, tools.last()) {
-            let setting = format!("{files} files, one review of an InferenceService");
+            let setting = format!("{files} files, the mean of one review over all objects");
             let measured = Measure { value: gator.review_milliseconds(&folder)?, unit: "ms" };
             rows.push(Row { what: "gator bench".to_owned(), setting, measured, ratio: None });
         }
