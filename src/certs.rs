@@ -11,11 +11,13 @@ use rustls::sign::CertifiedKey;
 
 use crate::metrics::Metrics;
 
+pub use client::{ChainVerifier, client_config};
 pub use files::CertificateFiles;
 pub use issue::Issued;
 pub use pair::Pair;
 pub use self_managed::{FIELD_MANAGER, SelfManaged};
 
+mod client;
 mod files;
 mod issue;
 mod material;

@@ -3,6 +3,7 @@
 
 mod audit;
 mod error;
+mod file;
 mod self_managed;
 
 use std::net::SocketAddr;
@@ -22,7 +23,6 @@ use crate::engine::{JudgeSettings, SyntheticPolicy};
 use crate::exception::{Policy, Span};
 use crate::model::names::is_dns_label;
 use crate::model::version::{Release, Versions};
-use crate::quote;
 use crate::walk::ClusterFacts;
 
 /// The service account of the Knative operator, as its own manifests install it.
@@ -183,7 +183,7 @@ impl Settings {
     /// Puts flags and environment over the settings file, and both over the defaults.
     pub fn resolve(judge: JudgeOptions, serve: ServeOptions, file: Option<&Path>) -> Result<Self, SettingsError> {
         let (judge_file, serve_file) = match file {
-            Some(path) => read_file(path)?,
+            Some(path) => file::read(path)?,
             None => (JudgeOptions::default(), ServeOptions::default()),
         };
         let judge = judge.over(judge_file);
@@ -327,47 +327,6 @@ impl ServeOptions {
             concurrency: self.concurrency.or(file.concurrency),
             otlp_endpoint: self.otlp_endpoint.or(file.otlp_endpoint),
             audit: self.audit.over(file.audit),
-        }
-    }
-}
-
-fn read_file(path: &Path) -> Result<(JudgeOptions, ServeOptions), SettingsError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-    let malformed = |error: toml::de::Error| SettingsError::Malformed {
-        path: path.to_owned(),
-        message: quote::printable(&error.to_string().trim().replace('\n', " ")),
-    };
-    // TOML, the flags' names as keys.
-    let values: toml::Table = toml::from_str(&text).map_err(malformed)?;
-    // Each part of the settings knows its own keys; together they know them all.
-    let serve_keys = toml::Table::try_from(ServeOptions::all_given()).unwrap_or_default();
-    let (audit, values) = AuditOptions::parted(values);
-    let (self_managed, values) = SelfManagedOptions::parted(values);
-    let (serve, judge): (toml::Table, toml::Table) =
-        values.into_iter().partition(|(key, _)| serve_keys.contains_key(key));
-    let serve = ServeOptions {
-        audit: audit.try_into().map_err(malformed)?,
-        self_managed: self_managed.try_into().map_err(malformed)?,
-        ..serve.try_into().map_err(malformed)?
-    };
-    Ok((judge.try_into().map_err(malformed)?, serve))
-}
-
-impl ServeOptions {
-    /// Every option with some value, for their names.
-    fn all_given() -> Self {
-        Self {
-            listen: Some(SocketAddr::from(([0, 0, 0, 0], 0))),
-            health_listen: Some(SocketAddr::from(([0, 0, 0, 0], 0))),
-            tls_cert: Some(PathBuf::new()),
-            tls_key: Some(PathBuf::new()),
-            self_managed: SelfManagedOptions::default(),
-            client_ca: Some(PathBuf::new()),
-            drain_seconds: Some(0),
-            concurrency: Some(0),
-            otlp_endpoint: Some(String::new()),
-            audit: AuditOptions::default(),
         }
     }
 }

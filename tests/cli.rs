@@ -3,11 +3,13 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use ended::{Ended, plumbline, run_with_input};
 use serde_json::{Value, json};
+
+#[path = "support/ended.rs"]
+mod ended;
 
 const EXAMPLE: &str = "examples/custom-local-gateway";
 
@@ -315,13 +317,6 @@ fn read_example() -> String {
     texts.join("---\n")
 }
 
-#[derive(Debug)]
-struct Ended {
-    code: i32,
-    output: String,
-    errors: String,
-}
-
 impl Ended {
     #[track_caller]
     fn json(&self) -> Value {
@@ -331,25 +326,4 @@ impl Ended {
 
 fn run(arguments: &[&str]) -> Ended {
     run_with_input(arguments, "")
-}
-
-fn run_with_input(arguments: &[&str], input: &str) -> Ended {
-    let mut command = plumbline(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("it starts");
-    // It may have ended without reading.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    let ended = child.wait_with_output().expect("it ends");
-    Ended {
-        code: ended.status.code().expect("no signal"),
-        output: String::from_utf8(ended.stdout).expect("text"),
-        errors: String::from_utf8(ended.stderr).expect("text"),
-    }
-}
-
-/// The program, in the checkout and without settings from the environment.
-fn plumbline(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
-    command.args(arguments).current_dir(Path::new(env!("CARGO_MANIFEST_DIR"))).env_clear();
-    command
 }

@@ -18,21 +18,14 @@ mod replay;
 use std::collections::BTreeSet;
 
 use cluster::{Cluster, read};
-use layout::{Layout, layout};
-use plumbline::engine::{Actor, Change, JudgeSettings, Verdict, judge};
-use plumbline::model::version::Release;
+use layout::{Layout, layout, settings};
+use plumbline::engine::{Actor, Change, Verdict, judge};
 use plumbline::object::ObjectKey;
 use plumbline::plan::{Outcome, Plan, Target, Version, Wanted, plan};
 use plumbline::report::plan::{json, text};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use replay::{Replay, reached};
-
-fn settings() -> JudgeSettings {
-    let mut settings = JudgeSettings::default();
-    settings.facts.versions.knative = Some(Release::new(1, 22));
-    settings
-}
 
 /// A layout, and one that differs from it in several choices.
 fn layouts() -> impl Strategy<Value = (Layout, Layout)> {

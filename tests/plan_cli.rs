@@ -7,8 +7,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use ended::{Ended, run_with_input};
 use plumbline::syntax::yaml;
 use serde_json::{Value, json};
+
+#[path = "support/ended.rs"]
+mod ended;
 
 const SHARED: &str = "examples/shared-local-gateway";
 const CUSTOM: &str = "examples/custom-local-gateway";
@@ -228,32 +232,8 @@ fn what_cannot_be_used_is_an_error_that_says_why() {
     }
 }
 
-#[derive(Debug)]
-struct Ended {
-    code: i32,
-    output: String,
-    errors: String,
-}
-
 fn run(arguments: &[&str], input: &str) -> Ended {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_plumbline"))
-        .arg("plan")
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    // It may have ended without reading.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    let ended = child.wait_with_output().expect("it ends");
-    Ended {
-        code: ended.status.code().expect("no signal"),
-        output: String::from_utf8(ended.stdout).expect("text"),
-        errors: String::from_utf8(ended.stderr).expect("text"),
-    }
+    run_with_input(&[&["plan"], arguments].concat(), input)
 }
 
 /// The files that a plan writes into a folder, below it.

@@ -24,22 +24,15 @@ mod under_change;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cluster::read;
-use layout::{Layout, layout};
-use plumbline::engine::{Actor, Change, JudgeSettings, Judgement, Verdict, judge, walks_of};
+use layout::{Layout, layout, settings};
+use plumbline::engine::{Actor, Change, Judgement, Verdict, judge, walks_of};
 use plumbline::exception::{Moment, Policy, Weighed, weigh};
-use plumbline::model::version::Release;
 use plumbline::object::ObjectKey;
 use plumbline::rehearsal::{Conditions, rehearse};
 use plumbline::view::{Snapshot, View};
 use plumbline::walk::{End, RequestKind};
 use proptest::prelude::*;
 use proptest::sample::Index;
-
-fn settings() -> JudgeSettings {
-    let mut settings = JudgeSettings::default();
-    settings.facts.versions.knative = Some(Release::new(1, 22));
-    settings
-}
 
 /// A layout, and one that differs from it in one object.
 fn layouts() -> impl Strategy<Value = (Layout, Layout)> {

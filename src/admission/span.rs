@@ -6,6 +6,7 @@ use tracing::field::Empty;
 
 use super::answer::{Answer, Fault};
 use super::review::Request;
+use super::wording::shown;
 use crate::telemetry::traces;
 
 /// Opens the span of a review; without anybody who collects traces it costs nothing.
@@ -15,18 +16,18 @@ pub(super) fn open(request: &Request<'_>, headers: &HeaderMap) -> Span {
         "review",
         otel.kind = "server",
         otel.status_code = Empty,
-        uid = &*request.uid,
+        uid = shown(&request.uid),
         operation = request.operation.as_str(),
         kind = Empty,
-        namespace = &*request.namespace,
-        name = &*request.name,
+        namespace = shown(&request.namespace),
+        name = shown(&request.name),
         dry_run = request.dry_run,
         verdict = Empty,
         codes = Empty,
         fault = Empty,
     );
     if !span.is_disabled() {
-        span.record("kind", request.kind.to_string());
+        span.record("kind", shown(&request.kind.to_string()));
         traces::continue_trace(&span, headers);
     }
     span

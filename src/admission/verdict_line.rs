@@ -4,11 +4,9 @@ use std::time::Instant;
 
 use super::answer::{Answer, Fault};
 use super::review::Request;
+use super::wording::shown;
 use crate::metrics::{KindLabel, Metrics, ReviewLabels};
 use crate::quote;
-
-/// The longest text of a caller that a line repeats, in characters; no name of Kubernetes is longer.
-const LONGEST: usize = 300;
 
 /// Logs and counts one review when it is answered, or when it is dropped without an answer.
 ///
@@ -115,9 +113,4 @@ impl Drop for VerdictLine<'_> {
             self.fault("abandoned", "the caller closed the connection before the verdict");
         }
     }
-}
-
-/// A caller's text as the log takes it: JSON keeps what turns the text after it round.
-fn shown(text: &str) -> String {
-    quote::shortened(&quote::printable(text), LONGEST)
 }

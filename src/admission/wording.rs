@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use crate::quote;
+
 /// Longest warning in characters; beyond it some clients cut.
 const WARNING_LENGTH: usize = 120;
 /// All warnings together in characters; beyond it the API server cuts every warning of the request to 256.
@@ -11,6 +13,8 @@ const WARNINGS_LENGTH: usize = 4096;
 const REST_LENGTH: usize = 32;
 /// Longest name part of an annotation's key.
 const KEY_LENGTH: usize = 63;
+/// The longest text of a caller that a log line or a span repeats, in characters; no name of Kubernetes is longer.
+const LONGEST: usize = 300;
 
 /// Makes a message safe to print: line breaks stay, other control characters go.
 ///
@@ -24,6 +28,11 @@ pub(super) fn message(text: &str) -> String {
 fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A caller's text as logs and traces take it: JSON keeps what turns the text after it round.
+pub(super) fn shown(text: &str) -> String {
+    quote::shortened(&quote::printable(text), LONGEST)
 }
 
 /// Joins the lines of a text with single spaces and drops control characters.

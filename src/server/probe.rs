@@ -4,17 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, Error};
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time;
 use tokio_rustls::TlsConnector;
 
 use super::health::LIVE;
-use crate::certs::{Certificates, crypto_provider};
+use crate::certs::{Certificates, ChainVerifier, client_config};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -34,17 +32,20 @@ pub(super) async fn until_answered(port: SocketAddr, certificates: &Arc<Certific
 
 async fn once(port: SocketAddr, certificates: &Arc<Certificates>) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let verifier = Arc::new(OwnCertificate(Arc::clone(certificates)));
-    let configuration = ClientConfig::builder_with_provider(crypto_provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| text(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+    let in_use = Arc::clone(certificates);
+    // The very certificate that is in use: which authority signed it, and for which names, is the callers' affair.
+    let verifier = ChainVerifier::new(move |chain| {
+        if in_use.current().certified().cert.first() == chain.first() {
+            return Ok(());
+        }
+        // Somebody else answers on this port.
+        Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+    });
+    let configuration = client_config(verifier).map_err(|error| text(&error))?;
     let address = reachable(port);
     let stream = TcpStream::connect(address).await.map_err(|error| text(&error))?;
     let name = ServerName::IpAddress(address.ip().into());
-    let connector = TlsConnector::from(Arc::new(configuration));
+    let connector = TlsConnector::from(configuration);
     let mut stream = connector.connect(name, stream).await.map_err(|error| text(&error))?;
     let request = format!("GET {LIVE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.map_err(|error| text(&error))?;
@@ -61,47 +62,4 @@ fn reachable(port: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, port.port())
-}
-
-/// Trusts the very certificate that is in use: which authority signed it, and for which names, is the callers' affair.
-#[derive(Debug)]
-struct OwnCertificate(Arc<Certificates>);
-
-impl ServerCertVerifier for OwnCertificate {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.0.current().certified().cert.first() == Some(end_entity) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        // Somebody else answers on this port.
-        Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, signature, &crypto_provider().signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, signature, &crypto_provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        crypto_provider().signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -43,14 +43,8 @@ pub struct AuditSettings {
 }
 
 impl AuditOptions {
-    /// Parts a settings file into the keys of the audit and all others.
-    pub(super) fn parted(values: toml::Table) -> (toml::Table, toml::Table) {
-        let keys = toml::Table::try_from(Self::all_given()).unwrap_or_default();
-        values.into_iter().partition(|(key, _)| keys.contains_key(key))
-    }
-
     /// Every option with some value, for their names.
-    fn all_given() -> Self {
+    pub(super) fn all_given() -> Self {
         let text = || Some(String::new());
         Self { audit: Some(true), audit_interval: text(), audit_lease_namespace: text(), audit_lease_name: text() }
     }

@@ -152,14 +152,8 @@ impl SelfManagedOptions {
         }
     }
 
-    /// Parts a settings file into the keys of a certificate of our own and all others.
-    pub(super) fn parted(values: toml::Table) -> (toml::Table, toml::Table) {
-        let keys = toml::Table::try_from(Self::all_given()).unwrap_or_default();
-        values.into_iter().partition(|(key, _)| keys.contains_key(key))
-    }
-
     /// Every option with some value, for their names.
-    fn all_given() -> Self {
+    pub(super) fn all_given() -> Self {
         let (namespace, secret, service, configuration) = Default::default();
         Self::of(Some(&SelfManagedSettings { namespace, secret, service, configuration, periods: DEFAULT }))
     }

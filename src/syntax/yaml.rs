@@ -3,7 +3,8 @@
 //! The grammar is YAML 1.2's, whose few differences from libyaml that people meet are levelled out in `refusal`,
 //! `mend` and `build`. Left as they are: `\'` in double quotes, a plain value that ends with a colon inside brackets
 //! (`{a: b:}`) and text after a complete document, which libyaml reads and this refuses; a value inside brackets that
-//! begins with a colon, and surrogate escapes in pairs, where it is the other way round; U+0085, U+2028 and U+2029, which are line breaks to libyaml alone.
+//! begins with a colon, and surrogate escapes in pairs, where it is the other way round; U+0085, U+2028 and U+2029, which are
+//! line breaks to libyaml alone.
 
 mod build;
 mod mend;

@@ -4,7 +4,7 @@ use hyper::Request;
 use hyper::header::{self, HeaderValue};
 use kube::Client;
 use kube::client::Body;
-use kube::core::params::{DeleteParams, GetParams, ListParams, Patch, PatchParams};
+use kube::core::params::{DeleteParams, ListParams, Patch, PatchParams};
 use plumbline::cluster::{Connection, ConnectionOptions};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -67,8 +67,10 @@ impl Rest {
     }
 
     /// Reads what is at a path, if there is something.
+    #[track_caller]
     pub(crate) fn read(&self, path: &str) -> Option<Value> {
         let (status, _, body) = self.send(Request::get(path).body(Vec::new()).unwrap());
+        assert!(matches!(status, 200 | 404), "{path}: {status} {body}");
         (status == 200).then_some(body)
     }
 
@@ -107,10 +109,7 @@ impl Rest {
     /// An object as it is, if it is there.
     #[track_caller]
     pub(crate) fn find(&self, object: &Value) -> Option<Value> {
-        let request = kube::core::Request::new(collection(object)).get(name(object), &GetParams::default()).unwrap();
-        let (status, _, body) = self.send(request);
-        assert!(matches!(status, 200 | 404), "{object}: {status} {body}");
-        (status == 200).then_some(body)
+        self.read(&format!("{}/{}", collection(object), name(object)))
     }
 
     /// Everything at a path such as `/api/v1/pods`.

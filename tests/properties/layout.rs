@@ -1,5 +1,7 @@
 //! Small clusters, each a choice of one value out of a few for every field that decides.
 
+use plumbline::engine::JudgeSettings;
+use plumbline::model::version::Release;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::json;
@@ -82,6 +84,13 @@ const CLASSES: [&str; 2] = ["istio", "other"];
 /// The choices of one cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout([usize; CHOICES.len()]);
+
+/// What layouts are judged by.
+pub(crate) fn settings() -> JudgeSettings {
+    let mut settings = JudgeSettings::default();
+    settings.facts.versions.knative = Some(Release::new(1, 22));
+    settings
+}
 
 /// Layouts in which most choices are the first, so that many requests arrive.
 pub(crate) fn layout() -> impl Strategy<Value = Layout> {

@@ -9,10 +9,11 @@ use plumbline::view::View;
 use plumbline::walk::{End, RequestKind};
 use serde_json::{Value, json};
 
+use crate::NOW;
 use crate::brute_force::{Effect, Request, working};
 use crate::cluster::{Cluster, read};
+use crate::layout::settings;
 use crate::sequences::{Objects, Random, Write, case, case_text, effect_of, is_judged, laid_over, shipped, shrunk};
-use crate::{NOW, settings};
 
 /// How many writes a sequence has.
 const LENGTH: usize = 30;

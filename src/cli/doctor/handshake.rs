@@ -3,14 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::certs::crypto_provider;
+use crate::certs::{ChainVerifier, client_config};
 use crate::doctor::certificate::Handshake;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,59 +24,18 @@ pub(super) async fn with(address: &str, server_name: &str) -> Handshake {
 
 async fn shown(address: &str, server_name: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let onlooker = Arc::new(Onlooker::default());
-    let configuration = ClientConfig::builder_with_provider(crypto_provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| text(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&onlooker) as Arc<dyn ServerCertVerifier>)
-        .with_no_client_auth();
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&shown);
+    // `doctor::certificate` judges the chain; nothing is said over the connection.
+    let verifier = ChainVerifier::new(move |chain| {
+        let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+        *seen.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        Ok(())
+    });
+    let configuration = client_config(verifier).map_err(|error| text(&error))?;
     let name = ServerName::try_from(server_name.to_owned()).map_err(|error| text(&error))?;
     let stream = TcpStream::connect(address).await.map_err(|error| text(&error))?;
-    TlsConnector::from(Arc::new(configuration)).connect(name, stream).await.map_err(|error| text(&error))?;
-    Ok(onlooker.chain.lock().unwrap_or_else(PoisonError::into_inner).clone())
-}
-
-/// Keeps the chain and leaves it to `doctor::certificate` to judge; nothing is said over the connection.
-#[derive(Debug, Default)]
-struct Onlooker {
-    chain: Mutex<Vec<CertificateDer<'static>>>,
-}
-
-impl ServerCertVerifier for Onlooker {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let chain = std::iter::once(end_entity).chain(intermediates);
-        let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, signature, &crypto_provider().signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, signature, &crypto_provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        crypto_provider().signature_verification_algorithms.supported_schemes()
-    }
+    TlsConnector::from(configuration).connect(name, stream).await.map_err(|error| text(&error))?;
+    let chain = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(chain)
 }

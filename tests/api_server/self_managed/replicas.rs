@@ -5,9 +5,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
-use plumbline::certs::{Pair, crypto_provider};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, Stream};
+use plumbline::certs::{ChainVerifier, Pair, client_config, crypto_provider};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::{ClientConnection, RootCertStore, Stream};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
@@ -256,14 +256,9 @@ pub(super) fn get(
     path: &str,
 ) -> Result<(CertificateDer<'static>, String), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let configuration = ClientConfig::builder_with_provider(crypto_provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| text(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+    let configuration = client_config(verifier).map_err(|error| text(&error))?;
     let name = ServerName::try_from(name.to_owned()).map_err(|error| text(&error))?;
-    let mut connection = ClientConnection::new(Arc::new(configuration), name).map_err(|error| text(&error))?;
+    let mut connection = ClientConnection::new(configuration, name).map_err(|error| text(&error))?;
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|error| text(&error))?;
     let mut stream = Stream::new(&mut connection, &mut socket);
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -277,43 +272,5 @@ pub(super) fn get(
 
 /// Trusts everybody, to see what they show.
 pub(super) fn anybody() -> Arc<dyn ServerCertVerifier> {
-    Arc::new(Anybody)
-}
-
-#[derive(Debug)]
-struct Anybody;
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        crypto_provider().signature_verification_algorithms.supported_schemes()
-    }
+    ChainVerifier::new(|_| Ok(()))
 }
