@@ -113,10 +113,18 @@ impl Manifests {
 }
 
 impl ManifestObject {
-    /// The object as plain JSON.
+    /// The object as plain JSON, with the kind and `apiVersion` that an item of a typed list leaves to its list to say.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::Value::from(&self.node)
+        let mut value = serde_json::Value::from(&self.node);
+        if let Some(fields) = value.as_object_mut() {
+            for (field, said) in [("apiVersion", self.api_version.as_str()), ("kind", self.key.kind.name())] {
+                if !fields.get(field).is_some_and(serde_json::Value::is_string) {
+                    fields.insert(field.to_owned(), said.into());
+                }
+            }
+        }
+        value
     }
 
     /// The line of the file at which it begins, from 1.

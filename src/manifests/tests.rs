@@ -134,6 +134,9 @@ metadata: {name: g}
     assert_eq!(names(&manifests), expected);
     assert_eq!((manifests.skipped, notes(&manifests).len()), (1, 0));
     let versions: Vec<_> = manifests.objects().map(|object| object.api_version.as_str()).collect();
+    let written: Vec<_> = manifests.objects().map(ManifestObject::to_json).collect();
+    assert_eq!(written[1]["kind"], "Gateway", "a Gateway that its list says it is");
+    assert_eq!(written.iter().map(|object| object["apiVersion"].as_str().unwrap()).collect::<Vec<_>>(), versions);
     assert_eq!(
         versions,
         ["v1", "networking.istio.io/v1beta1", "networking.istio.io/v1", "gateway.networking.k8s.io/v1", "apps/v1"]
