@@ -1,6 +1,7 @@
 //! Manifest files: the objects they hold and where every field stands.
 
 mod files;
+mod load;
 mod locate;
 mod read;
 
@@ -86,9 +87,7 @@ impl Manifests {
 
     /// As [`Manifests::load`], with the namespace of objects that name none, and with what `-` stands for.
     pub fn load_from(paths: &[PathBuf], default_namespace: &str, stdin: impl Read) -> Result<Self, ManifestError> {
-        let mut loading = read::Loading::new(default_namespace);
-        files::each(paths, stdin, &mut loading);
-        loading.finish()
+        load::all(&files::find(paths, stdin), default_namespace)
     }
 
     /// The objects, in the order of their keys.

@@ -4,34 +4,50 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-use super::read::Loading;
+use std::sync::Arc;
 
 /// The path that stands for standard input.
 const STDIN: &str = "-";
 
-/// Reads what the paths name, once each, and hands it on.
-pub(super) fn each(paths: &[PathBuf], stdin: impl Read, loading: &mut Loading<'_>) {
-    let mut files = Files { seen: BTreeSet::new(), loading };
+/// What a path leads to.
+pub(super) struct Found {
+    /// The path, as in [`ManifestObject::file`](super::ManifestObject::file).
+    pub(super) file: Arc<str>,
+    pub(super) content: Content,
+}
+
+pub(super) enum Content {
+    /// A file that is still to be read.
+    File(PathBuf),
+    /// What could be read at once, or why not.
+    Read(io::Result<Vec<u8>>),
+    /// Nothing to be read, which a note tells.
+    Note(&'static str),
+}
+
+/// Finds what the paths name, once each.
+pub(super) fn find(paths: &[PathBuf], stdin: impl Read) -> Vec<Found> {
+    let mut files = Files { seen: BTreeSet::new(), found: Vec::new() };
     let mut stdin = Some(stdin);
     for path in paths {
         if path.as_os_str() == STDIN {
             if let Some(stdin) = stdin.take() {
-                files.take("stdin", read_to_end(stdin));
+                files.take(Path::new("stdin"), Content::Read(read_to_end(stdin)));
             }
         } else {
             files.argument(path);
         }
     }
+    files.found
 }
 
-struct Files<'l, 'n> {
+struct Files {
     /// The files and folders met so far, by their real paths: links may lead to one twice, or in a circle.
     seen: BTreeSet<PathBuf>,
-    loading: &'l mut Loading<'n>,
+    found: Vec<Found>,
 }
 
-impl Files<'_, '_> {
+impl Files {
     fn argument(&mut self, path: &Path) {
         match (fs::metadata(path), fs::canonicalize(path)) {
             (Ok(metadata), Ok(real)) if metadata.is_dir() => {
@@ -41,7 +57,7 @@ impl Files<'_, '_> {
             }
             // A pipe (`<(helm template …)`) has no real path on every system, and is read all the same.
             (Ok(_), real) => self.file(path, real.unwrap_or_else(|_| path.to_owned())),
-            (Err(error), _) => self.take(&path.to_string_lossy(), Err(error)),
+            (Err(error), _) => self.take(path, Content::Read(Err(error))),
         }
     }
 
@@ -61,7 +77,7 @@ impl Files<'_, '_> {
             Ok(())
         });
         if let Err(error) = listed {
-            self.take(&path.to_string_lossy(), Err(error));
+            self.take(path, Content::Read(Err(error)));
             return 1;
         }
         entries.sort_by(|left, right| left.0.cmp(&right.0));
@@ -91,26 +107,23 @@ impl Files<'_, '_> {
             _ if !is_manifest(path) => return 0,
             (Ok(metadata), Ok(real)) if metadata.is_file() => self.file(path, real),
             (Ok(_), Ok(_)) => self.note(path, "not read: neither a file nor a folder"),
-            (Err(error), _) | (_, Err(error)) => self.take(&path.to_string_lossy(), Err(error)),
+            (Err(error), _) | (_, Err(error)) => self.take(path, Content::Read(Err(error))),
         }
         1
     }
 
     fn file(&mut self, path: &Path, real: PathBuf) {
         if self.seen.insert(real) {
-            self.take(&path.to_string_lossy(), fs::read(path));
+            self.take(path, Content::File(path.to_owned()));
         }
     }
 
-    fn take(&mut self, file: &str, content: io::Result<Vec<u8>>) {
-        match content {
-            Ok(bytes) => self.loading.file(file, bytes),
-            Err(error) => self.loading.unreadable(file, &error),
-        }
+    fn note(&mut self, path: &Path, message: &'static str) {
+        self.take(path, Content::Note(message));
     }
 
-    fn note(&mut self, path: &Path, message: &str) {
-        self.loading.note_file(&path.to_string_lossy(), message);
+    fn take(&mut self, path: &Path, content: Content) {
+        self.found.push(Found { file: path.to_string_lossy().into(), content });
     }
 }
 

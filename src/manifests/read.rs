@@ -1,20 +1,27 @@
 //! From a file's bytes to objects.
 
 use std::cell::OnceCell;
+use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use super::{ManifestError, ManifestObject, Manifests, Note, Problem};
+use super::files::{Content, Found};
+use super::{ManifestObject, Note, Problem};
 use crate::object::{Kind, ObjectKey};
 use crate::syntax::{Lines, Node, Span, SyntaxError, Value, json, line_column, yaml};
 
-/// The manifests read so far, and what was wrong.
-pub(super) struct Loading<'n> {
+/// Reads the objects of files, in their order.
+pub(super) struct Reader<'n> {
     default_namespace: &'n str,
-    manifests: Manifests,
-    problems: Vec<Problem>,
-    /// How many objects were read.
-    read: usize,
+    read: Vec<Part>,
+    skipped: usize,
+}
+
+/// What files hold, as it was met.
+pub(super) enum Part {
+    Object(ManifestObject),
+    Note(Note),
+    Problem(Problem),
 }
 
 /// The file at hand.
@@ -38,35 +45,47 @@ struct Inherited<'l> {
     kind: Option<&'l str>,
 }
 
-impl<'n> Loading<'n> {
+impl<'n> Reader<'n> {
     pub(super) fn new(default_namespace: &'n str) -> Self {
-        Self { default_namespace, manifests: Manifests::default(), problems: Vec::new(), read: 0 }
+        Self { default_namespace, read: Vec::new(), skipped: 0 }
     }
 
-    pub(super) fn finish(self) -> Result<Manifests, ManifestError> {
-        if self.problems.is_empty() { Ok(self.manifests) } else { Err(ManifestError { problems: self.problems }) }
+    /// What was read, and how many objects were of kinds that decide nothing.
+    pub(super) fn finish(self) -> (Vec<Part>, usize) {
+        (self.read, self.skipped)
     }
 
-    pub(super) fn unreadable(&mut self, file: &str, error: &io::Error) {
-        self.problems.push(Problem { file: file.into(), place: None, message: format!("cannot be read: {error}") });
+    pub(super) fn take(&mut self, Found { file, content }: &Found) {
+        match content {
+            Content::File(path) => match fs::read(path) {
+                Ok(bytes) => self.text(file, &bytes),
+                Err(error) => self.unreadable(file, &error),
+            },
+            Content::Read(Ok(bytes)) => self.text(file, bytes),
+            Content::Read(Err(error)) => self.unreadable(file, error),
+            Content::Note(message) => {
+                self.read.push(Part::Note(Note { file: file.clone(), line: None, message: (*message).to_owned() }));
+            }
+        }
     }
 
-    pub(super) fn note_file(&mut self, file: &str, message: &str) {
-        self.manifests.notes.push(Note { file: file.into(), line: None, message: message.to_owned() });
+    fn unreadable(&mut self, file: &Arc<str>, error: &io::Error) {
+        let message = format!("cannot be read: {error}");
+        self.read.push(Part::Problem(Problem { file: file.clone(), place: None, message }));
     }
 
-    pub(super) fn file(&mut self, file: &str, bytes: Vec<u8>) {
-        let text = match String::from_utf8(bytes) {
+    fn text(&mut self, file: &Arc<str>, bytes: &[u8]) {
+        let text = match str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+                let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
                 let place = Some(line_column(&valid, valid.len()));
                 let message = "is not UTF-8 text: save it as UTF-8".to_owned();
-                self.problems.push(Problem { file: file.into(), place, message });
+                self.read.push(Part::Problem(Problem { file: file.clone(), place, message }));
                 return;
             }
         };
-        let source = Source { file: file.into(), text: text.into(), lines: OnceCell::new() };
+        let source = Source { file: file.clone(), text: text.into(), lines: OnceCell::new() };
         for document in documents(&source.text) {
             match document {
                 Ok(node) => self.document(&source, node, Inherited::default()),
@@ -88,7 +107,7 @@ impl<'n> Loading<'n> {
         let api_version = named("apiVersion").or(inherited.api_version.map(str::to_owned));
         let kind = named("kind").or(inherited.kind.map(str::to_owned));
         let (Some(api_version), Some(kind)) = (api_version, kind) else {
-            self.manifests.skipped += 1;
+            self.skipped += 1;
             self.note(source, node.span, "not read: no object of Kubernetes, which has a kind and an apiVersion");
             return;
         };
@@ -108,7 +127,7 @@ impl<'n> Loading<'n> {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         match Kind::from_group_kind(group, &kind) {
             Some(kind) => self.object(source, kind, api_version, node),
-            None => self.manifests.skipped += 1,
+            None => self.skipped += 1,
         }
     }
 
@@ -117,7 +136,7 @@ impl<'n> Loading<'n> {
         let name = match named_in(metadata, "name") {
             Ok(Some(name)) => name,
             Ok(None) if matches!(named_in(metadata, "generateName"), Ok(Some(_))) => {
-                self.manifests.skipped += 1;
+                self.skipped += 1;
                 self.note(source, node.span, &format!("not read: a {kind} that gets its name from the API server"));
                 return;
             }
@@ -135,23 +154,18 @@ impl<'n> Loading<'n> {
         let key = ObjectKey::new(kind, namespace, name);
         let line = source.lines().line(node.span.start);
         let (file, text) = (source.file.clone(), source.text.clone());
-        let position = self.read;
-        self.read += 1;
-        let object = ManifestObject { key: key.clone(), api_version, file, line, position, text, node };
-        if let Some(earlier) = self.manifests.objects.insert(key, object) {
-            let message = format!("{} is left aside: it comes again, at {}:{line}", earlier.key, source.file);
-            self.manifests.notes.push(Note { file: earlier.file, line: Some(earlier.line), message });
-        }
+        let object = ManifestObject { key, api_version, file, line, position: 0, text, node };
+        self.read.push(Part::Object(object));
     }
 
     fn note(&mut self, source: &Source, span: Span, message: &str) {
         let line = Some(source.lines().line(span.start));
-        self.manifests.notes.push(Note { file: source.file.clone(), line, message: message.to_owned() });
+        self.read.push(Part::Note(Note { file: source.file.clone(), line, message: message.to_owned() }));
     }
 
     fn problem(&mut self, source: &Source, offset: usize, message: String) {
         let place = Some(source.lines().line_column(&source.text, offset));
-        self.problems.push(Problem { file: source.file.clone(), place, message });
+        self.read.push(Part::Problem(Problem { file: source.file.clone(), place, message }));
     }
 }
 
