@@ -5,7 +5,7 @@ CLIENTS = tests/clients/build.sh
 ORIGINALS = tests/originals/build.sh
 PEERS = benches/peers/build.sh
 
-.PHONY: build test lint deny bench bench-peers fuzz docs docs-gitops browser-test image-check
+.PHONY: build test lint deny advisories bench bench-peers fuzz docs docs-gitops browser-test image-check
 
 build:
 	cargo build --release --locked
@@ -30,6 +30,12 @@ lint:
 deny:
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
 	cargo deny --locked check bans licenses sources
+
+# Known advisories, of the fuzzers' crates too. Fetches the RustSec database, which not every network reaches: not part of the tests.
+advisories:
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
+	cargo deny --locked check advisories
+	cargo deny --locked --manifest-path fuzz/Cargo.toml --config deny.toml check advisories
 
 # One table of ratios measured in one run, and JSON beside it in target/bench.
 bench: bench-peers
