@@ -23,7 +23,7 @@ fuzzer=$target/$host/debug/plumbline-fuzz
 for name in "${targets[@]}"; do
 	mkdir -p "found/$name" "failures/$name" "corpus/$name"
 	echo "== $name: $seconds s"
-	options=(-rss_limit_mb=2048 -timeout=10 -artifact_prefix="failures/$name/" -print_final_stats=1 -max_len=16384)
+	options=(-rss_limit_mb=2048 -timeout=60 -artifact_prefix="failures/$name/" -print_final_stats=1 -max_len=16384)
 	FUZZ_TARGET=$name "$fuzzer" "${options[@]}" -dict=words -max_total_time="$seconds" "found/$name" "corpus/$name"
 	[ "${MERGE:-}" = "" ] || FUZZ_TARGET=$name "$fuzzer" "${options[@]}" -merge=1 "corpus/$name" "found/$name"
 done
