@@ -108,7 +108,7 @@ fn grow(stage: &Stage, from: usize, to: usize) {
     let new = of_kind("InferenceService").filter(|object| index(object) >= Some(from));
     stored::put_all(stage.control_plane.etcd_port(), "serving.kserve.io/inferenceservices", new);
     let last = cluster.manifests().last().unwrap();
-    wait::until("the last InferenceService in the API server's cache", Duration::from_secs(120), || {
+    wait::until("the last InferenceService in the API server's cache", Duration::from_mins(2), || {
         let metadata = &last["metadata"];
         let (namespace, name) = (metadata["namespace"].as_str().unwrap(), metadata["name"].as_str().unwrap());
         let collection = format!("/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices");
