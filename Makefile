@@ -1,11 +1,11 @@
-# `make test` needs Rust, Go 1.26 and a C linker, and finds or builds everything else.
+# `make test` needs Rust, Go 1.26, a C linker and valgrind, and finds or builds everything else.
 
 CONTROL_PLANE = tests/control-plane/build.sh
 CLIENTS = tests/clients/build.sh
 ORIGINALS = tests/originals/build.sh
 PEERS = benches/peers/build.sh
 
-.PHONY: build test lint deny advisories bench bench-peers fuzz docs docs-gitops browser-test image-check
+.PHONY: build test instructions instructions-record lint deny advisories bench bench-peers bench-serving fuzz docs docs-gitops browser-test image-check
 
 build:
 	cargo build --release --locked
@@ -16,6 +16,15 @@ build:
 test:
 	assets=$$($(CONTROL_PLANE)) && clients=$$($(CLIENTS)) && originals=$$($(ORIGINALS)) && \
 		KUBEBUILDER_ASSETS=$$assets GITOPS_CLIENTS=$$clients GO_ORIGINALS=$$originals cargo test --locked
+	$(MAKE) instructions
+
+# The instructions of parsing, a verdict and its message, beside those recorded in benches/instructions.toml.
+instructions:
+	cargo bench --locked --profile instructions --bench instructions
+
+# Records them anew.
+instructions-record:
+	UPDATE_INSTRUCTIONS=1 cargo bench --locked --profile instructions --bench instructions
 
 # The audit's page in a real browser. It needs Debian's chromium, 300 MB that `make test` does without.
 browser-test:
@@ -37,11 +46,16 @@ advisories:
 	cargo deny --locked check advisories
 	cargo deny --locked --manifest-path fuzz/Cargo.toml --config deny.toml check advisories
 
-# One table of ratios measured in one run, and JSON beside it in target/bench.
-bench: bench-peers
+# Tables of ratios, each measured in one run, and JSON beside them in target/bench.
+bench: bench-peers bench-serving
 	cargo bench --locked --bench verdict
-	assets=$$($(CONTROL_PLANE)) && KUBEBUILDER_ASSETS=$$assets cargo test --locked --release --test api_server \
-		a_write_costs_this_much_more -- --ignored --nocapture
+	assets=$$($(CONTROL_PLANE)) && for rows in a_write_costs_this_much_more it_takes_this_much_memory_and_time; do \
+		KUBEBUILDER_ASSETS=$$assets cargo test --locked --release --test api_server $$rows -- --ignored --nocapture || exit 1; \
+	done
+
+# The same for the running webhook beside one that allows everything.
+bench-serving:
+	cargo bench --locked --bench serving
 
 # The same for `plumbline check` beside istioctl and Gatekeeper, which are built on first use (some 15 minutes of CPU time).
 bench-peers:

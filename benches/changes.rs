@@ -63,7 +63,8 @@ impl Written {
         Ok(Change { before: snapshot.object(&key).present(), key, after: Some(after), actor: Actor::Anybody })
     }
 
-    fn manifest(self) -> Value {
+    /// The object as it would be.
+    pub(crate) fn manifest(self) -> Value {
         match self {
             Self::GatewayNarrowed => cluster::local_gateway(&json!(cluster::hosts_of(&cluster::team(0)))),
             Self::ConfigReformatted => {

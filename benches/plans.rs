@@ -10,7 +10,7 @@ use plumbline::plan::{Target, Version, Wanted, plan};
 use serde_json::{Value, json};
 
 use crate::cluster::{self, Cluster};
-use crate::table::{Measure, Ratio, Row};
+use crate::table::{Mark, Measure, Ratio, Row};
 
 /// How long it may take, in milliseconds.
 const MARK_MILLISECONDS: f64 = 1000.0;
@@ -60,7 +60,7 @@ pub(crate) fn time(base: Cluster) -> Result<Row, Box<dyn Error>> {
         what: format!("plan of {count} changed objects"),
         setting: format!("{} InferenceServices, {} writes judged", base.inference_services, planned.judged),
         measured: Measure { value, unit: "ms" },
-        ratio: Some(Ratio { to: "1 s".to_owned(), value: value / MARK_MILLISECONDS, mark: Some(1.0) }),
+        ratio: Some(Ratio { to: "1 s".to_owned(), value: value / MARK_MILLISECONDS, mark: Some(Mark::AtMost(1.0)) }),
     })
 }
 

@@ -28,15 +28,26 @@ pub(crate) struct Measure {
     pub(crate) unit: &'static str,
 }
 
-/// A ratio, and the ratio that it should not exceed.
+/// A ratio, and what it is meant to be.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Ratio {
     /// What the measured value was divided by.
     pub(crate) to: String,
     /// The quotient.
     pub(crate) value: f64,
-    /// The most it is meant to be, where there is a mark.
-    pub(crate) mark: Option<f64>,
+    /// What it is meant to be, where something is.
+    pub(crate) mark: Option<Mark>,
+}
+
+/// What a ratio is meant to be.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "not every benchmark has marks of both kinds")]
+pub(crate) enum Mark {
+    /// No more than this.
+    AtMost(f64),
+    /// No less than this.
+    AtLeast(f64),
 }
 
 /// Prints rows as one table.
@@ -75,7 +86,16 @@ impl Row {
             format!("{value:.3} {unit}"),
             ratio.map(|ratio| format!("{:.2}", ratio.value)).unwrap_or_default(),
             ratio.map(|ratio| ratio.to.clone()).unwrap_or_default(),
-            ratio.and_then(|ratio| ratio.mark).map(|mark| format!("≤ {mark}")).unwrap_or_default(),
+            ratio.and_then(|ratio| ratio.mark).map(Mark::cell).unwrap_or_default(),
         ]
+    }
+}
+
+impl Mark {
+    fn cell(self) -> String {
+        match self {
+            Self::AtMost(most) => format!("≤ {most}"),
+            Self::AtLeast(least) => format!("≥ {least}"),
+        }
     }
 }

@@ -19,7 +19,7 @@ use plumbline::view::Snapshot;
 
 use changes::Written;
 use cluster::{Cluster, Variant};
-use table::{Measure, Ratio, Row};
+use table::{Mark, Measure, Ratio, Row};
 
 /// The argument by which this program asks itself for one resident size.
 const RESIDENT: &str = "--resident";
@@ -136,9 +136,9 @@ fn median(times: &mut [Duration]) -> f64 {
 
 fn verdict_row(written: Written, cluster: Cluster, median: f64, base: f64) -> Row {
     let ratio = if cluster == base_of(cluster) {
-        Ratio { to: "1 ms".to_owned(), value: median / MARK_MILLISECONDS, mark: Some(1.0) }
+        Ratio { to: "1 ms".to_owned(), value: median / MARK_MILLISECONDS, mark: Some(Mark::AtMost(1.0)) }
     } else {
-        let mark = (cluster.inference_services == 100_000).then_some(MARK_GROWTH);
+        let mark = (cluster.inference_services == 100_000).then_some(Mark::AtMost(MARK_GROWTH));
         Ratio { to: "10000 InferenceServices, 1000 Gateways".to_owned(), value: median / base, mark }
     };
     let measured = Measure { value: median, unit: "ms" };
@@ -169,7 +169,7 @@ fn weigh_snapshots() -> Result<Vec<Row>, Box<dyn Error>> {
             .output()?;
         let text = String::from_utf8(output.stdout)?;
         let resident: f64 = text.trim().parse()?;
-        let mark = (cluster.inference_services == 100_000).then_some(1.0);
+        let mark = (cluster.inference_services == 100_000).then_some(Mark::AtMost(1.0));
         rows.push(Row {
             what: "resident memory".to_owned(),
             setting: setting(cluster),

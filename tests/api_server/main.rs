@@ -17,7 +17,14 @@ mod cluster_source;
 #[path = "../support/collector.rs"]
 mod collector;
 mod control_plane;
+#[path = "../../benches/cluster.rs"]
+#[allow(dead_code, reason = "the benchmarks' clusters have more to them than is used here")]
+mod generated;
 mod harness;
+#[path = "../../benches/serving/load.rs"]
+mod load;
+#[path = "../support/noop.rs"]
+mod noop;
 mod plumbline_server;
 mod port;
 mod process;

@@ -1,4 +1,5 @@
 use futures::future::join_all;
+use futures::{StreamExt as _, stream};
 use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::header::{self, HeaderValue};
@@ -59,6 +60,24 @@ impl Rest {
     #[track_caller]
     pub(crate) fn apply(&self, object: &Value) -> Answer {
         self.try_apply(object).unwrap_or_else(|why| panic!("{why}: {object}"))
+    }
+
+    /// Creates objects that are not there yet, many at a time.
+    ///
+    /// # Panics
+    /// If one of them cannot be created.
+    #[track_caller]
+    pub(crate) fn create_all(&self, objects: impl Iterator<Item = Value>) {
+        const AT_A_TIME: usize = 32;
+        let creations = objects.map(|object| async move {
+            let request = Request::post(collection(&object)).header(header::CONTENT_TYPE, "application/json");
+            let answer =
+                self.client.send(request.body(Body::from(object.to_string().into_bytes())).unwrap()).await.unwrap();
+            let status = answer.status();
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(status, 201, "{object}: {}", String::from_utf8_lossy(&body));
+        });
+        self.runtime.block_on(stream::iter(creations).buffer_unordered(AT_A_TIME).for_each(|()| async {}));
     }
 
     /// [`Rest::apply`] that takes a denial for a failure too.
