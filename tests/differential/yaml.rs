@@ -140,7 +140,9 @@ fn is_known(text: &str, ours: &Result<Value, String>, original: Option<&Value>) 
     let is_scalar = |value: &Value| !value.is_array() && !value.is_object();
     match (ours, original) {
         // A scalar alone is neither a list of gateways nor an object: where it ends is all the same.
-        (Ok(ours), None) => is_scalar(ours) && text.trim_start().starts_with(['|', '>']),
+        (Ok(ours), None) => {
+            is_scalar(ours) && text.trim_start().starts_with(['|', '>']) || has_odd_text_behind(text, ours)
+        }
         (Ok(ours), Some(original)) => is_scalar(ours) && is_scalar(original),
         (Err(refusal), Some(original)) => is_scalar(original) || refuses_more(text, refusal, original),
         (Err(_), None) => true,
@@ -168,7 +170,7 @@ pub(crate) fn refuses_more(text: &str, refusal: &str, original: &Value) -> bool 
         _ if ENDS_WITH_COLON.iter().any(|end| text.contains(end)) => true,
         // What follows a list or mapping that is in brackets, or further in than what follows, is the next document's.
         _ => {
-            text.starts_with(['[', '{', ' ', '\n'])
+            content(text).starts_with(['[', '{', ' ', '\n'])
                 && starts_of(text).any(|start| yaml::parse(start).is_ok_and(|node| tagged(&node) == *original))
         }
     }
@@ -176,6 +178,15 @@ pub(crate) fn refuses_more(text: &str, refusal: &str, original: &Value) -> bool 
 
 /// What stands in a tag where somebody damaged it.
 const TAGGED: [char; 7] = ['[', ']', '{', '}', ',', '\'', '"'];
+
+/// Whether there is text behind a whole list or mapping in brackets: libyaml looks at its first token, be it the next document's.
+pub(crate) fn has_odd_text_behind(text: &str, ours: &Value) -> bool {
+    let ends = |start: &str| {
+        let is_followed = !text[start.len()..].trim().is_empty();
+        is_followed && start.ends_with([']', '}']) && yaml::parse(start).is_ok_and(|node| tagged(&node) == *ours)
+    };
+    content(text).starts_with(['[', '{']) && starts_of(text).any(ends)
+}
 
 /// The ends of a text inside brackets that ends with a colon.
 const ENDS_WITH_COLON: [&str; 5] = [":,", ":}", ":]", ":{", ":["];
@@ -194,6 +205,11 @@ fn without_unwritable(text: &str) -> Option<Node> {
         }
     }
     None
+}
+
+/// A text without the mark with which its document may begin.
+fn content(text: &str) -> &str {
+    text.strip_prefix("---").unwrap_or(text).trim_start_matches('\n')
 }
 
 /// The texts with which a text begins.
