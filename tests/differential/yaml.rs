@@ -207,9 +207,13 @@ fn without_unwritable(text: &str) -> Option<Node> {
     None
 }
 
-/// A text without the mark with which its document may begin.
+/// A text without the mark and the comments with which its document may begin.
 fn content(text: &str) -> &str {
-    text.strip_prefix("---").unwrap_or(text).trim_start_matches('\n')
+    let mut content = text.strip_prefix("---").unwrap_or(text).trim_start_matches('\n');
+    while content.starts_with('#') {
+        content = content.trim_start_matches(|character| character != '\n').trim_start_matches('\n');
+    }
+    content
 }
 
 /// The texts with which a text begins.
