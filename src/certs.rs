@@ -15,6 +15,7 @@ pub use client::{ChainVerifier, client_config};
 pub use files::CertificateFiles;
 pub use issue::Issued;
 pub use pair::Pair;
+pub(crate) use pair::unix_now;
 pub use self_managed::{FIELD_MANAGER, SelfManaged};
 
 mod client;

@@ -126,6 +126,9 @@ pub struct ServeOptions {
     /// Verify the API server's client certificate against this CA, PEM.
     #[arg(long, env = "PLUMBLINE_CLIENT_CA", value_name = "FILE")]
     pub client_ca: Option<PathBuf>,
+    /// Common names or DNS names of the client certificates that may call [default: any that the client CA issued].
+    #[arg(long, env = "PLUMBLINE_CLIENT_NAMES", value_name = "NAMES", value_delimiter = ',')]
+    pub client_names: Option<Vec<String>>,
     /// How long to go on serving after SIGTERM, in seconds, while the Service forgets this pod.
     #[arg(long, env = "PLUMBLINE_DRAIN_SECONDS", value_name = "SECONDS")]
     pub drain_seconds: Option<u64>,
@@ -169,6 +172,8 @@ pub struct ServeSettings {
     pub self_managed: Option<SelfManagedSettings>,
     /// The CA of client certificates.
     pub client_ca: Option<PathBuf>,
+    /// The names of the client certificates that may call; none means all.
+    pub client_names: Vec<String>,
     /// How long to go on serving after a stop was asked for.
     pub drain: Duration,
     /// How many reviews are judged at a time.
@@ -222,12 +227,18 @@ impl Settings {
             tls_key,
             self_managed,
             client_ca,
+            client_names,
             drain_seconds,
             concurrency,
             otlp_endpoint,
             audit,
         } = serve;
         let self_managed = SelfManagedSettings::resolve(self_managed, tls_cert.is_some())?;
+        let client_names: Vec<_> =
+            client_names.unwrap_or_default().into_iter().filter(|name| !name.is_empty()).collect();
+        if client_ca.is_none() && !client_names.is_empty() {
+            return Err(SettingsError::ClientNames);
+        }
         Ok(Self {
             judge: JudgeSettings {
                 facts,
@@ -246,6 +257,7 @@ impl Settings {
                 certificate: tls_cert.zip(tls_key),
                 self_managed,
                 client_ca,
+                client_names,
                 drain: Duration::from_secs(drain_seconds.unwrap_or(10)),
                 concurrency: concurrency.unwrap_or(64),
                 otlp_endpoint: otlp_endpoint.filter(|endpoint| !endpoint.is_empty()),
@@ -282,6 +294,7 @@ impl Settings {
             tls_key: self.serve.certificate.as_ref().map(|(_, key)| key.clone()),
             self_managed: SelfManagedOptions::of(self.serve.self_managed.as_ref()),
             client_ca: self.serve.client_ca.clone(),
+            client_names: Some(self.serve.client_names.clone()),
             drain_seconds: Some(self.serve.drain.as_secs()),
             concurrency: Some(self.serve.concurrency),
             otlp_endpoint: self.serve.otlp_endpoint.clone(),
@@ -323,6 +336,7 @@ impl ServeOptions {
             tls_key: self.tls_key.or(file.tls_key),
             self_managed: self.self_managed.over(file.self_managed),
             client_ca: self.client_ca.or(file.client_ca),
+            client_names: self.client_names.or(file.client_names),
             drain_seconds: self.drain_seconds.or(file.drain_seconds),
             concurrency: self.concurrency.or(file.concurrency),
             otlp_endpoint: self.otlp_endpoint.or(file.otlp_endpoint),

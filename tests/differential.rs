@@ -1,7 +1,8 @@
 //! Our readers and host matching against the Go originals, on generated cases and on every text of the corpus.
 //!
 //! `tests/originals/build.sh` builds the originals, and `GO_ORIGINALS` names their folder. Cases come from a fixed seed; a case that
-//! is answered otherwise is shrunk and printed with both answers. `DIFFERENTIAL_CASES` asks for more than the usual number.
+//! is answered otherwise is shrunk and printed with both answers. `DIFFERENTIAL_CASES` asks for more than the usual number, and
+//! `DIFFERENTIAL_SEED` for others.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops where its premise fails")]
 
@@ -35,9 +36,12 @@ const CASES: u32 = 4_000;
 /// # Panics
 /// With the smallest case that fails it.
 fn on_generated<T: Debug>(cases: &impl Strategy<Value = T>, check: impl Fn(&T) -> Result<(), String>) {
-    let count = std::env::var("DIFFERENTIAL_CASES").ok().map_or(CASES, |count| count.parse().expect("a number"));
+    let number = |name, otherwise| std::env::var(name).map_or(otherwise, |number| number.parse().expect("a number"));
+    let count = number("DIFFERENTIAL_CASES", CASES);
     let config = Config { cases: count, failure_persistence: None, max_shrink_iters: 10_000, ..Config::default() };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut seed = [0; 32];
+    seed[..4].copy_from_slice(&number("DIFFERENTIAL_SEED", 0).to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let outcome = TestRunner::new_with_rng(config, rng).run(cases, |case| check(&case).map_err(TestCaseError::fail));
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }

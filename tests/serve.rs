@@ -10,6 +10,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use serving::{Serving, review, write_manifests};
 
+#[path = "serve/certificates.rs"]
+mod certificates;
+#[path = "serve/half_open.rs"]
+mod half_open;
 #[path = "serve/hostile.rs"]
 mod hostile;
 #[path = "serve/secrets.rs"]

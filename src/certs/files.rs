@@ -41,7 +41,7 @@ impl CertificateFiles {
     /// the directory still has to cope with editors, bind mounts and network file systems. Two small reads a second
     /// cost nothing and see every swap. A pair that cannot be used is named in the log and the last good one stays.
     pub async fn watch(&self, certificates: &Arc<Certificates>, period: Duration) {
-        let mut watch = Watch { files: self, certificates, seen: None, complaint: None, reminded: None };
+        let mut watch = Watch { files: self, certificates, seen: None, complaint: None, reminded: None, mourned: None };
         let mut ticks = time::interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -69,6 +69,8 @@ struct Watch<'a> {
     seen: Option<Content>,
     complaint: Option<Complaint>,
     reminded: Option<Instant>,
+    /// The same, of a certificate that has expired.
+    mourned: Option<Instant>,
 }
 
 struct Complaint {
@@ -122,10 +124,17 @@ impl Watch<'_> {
 
     fn remind(&mut self) {
         let left = self.certificates.current().not_after() - unix_now();
-        let due = self.reminded.is_none_or(|reminded| reminded.elapsed() >= EXPIRY_REMINDER);
+        // That it has come to pass is told at once.
+        let told = if left < 0 { &mut self.mourned } else { &mut self.reminded };
+        let due = told.is_none_or(|told| told.elapsed() >= EXPIRY_REMINDER);
         if left < EXPIRY_NEAR && due {
-            self.reminded = Some(Instant::now());
-            tracing::warn!(chain = %self.files.chain.display(), seconds_left = left, "the certificate is about to expire");
+            *told = Some(Instant::now());
+            let chain = self.files.chain.display();
+            if left < 0 {
+                tracing::error!(%chain, seconds_ago = -left, "the certificate has expired, and every caller refuses it: renew it");
+            } else {
+                tracing::warn!(%chain, seconds_left = left, "the certificate is about to expire");
+            }
         }
     }
 }

@@ -111,7 +111,7 @@ fn names(leaf: &X509Certificate<'_>) -> Vec<String> {
     alternatives.value.general_names.iter().filter_map(name).collect()
 }
 
-pub(super) fn unix_now() -> i64 {
+pub(crate) fn unix_now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok()).unwrap_or(0)
 }
 

@@ -133,7 +133,8 @@ impl Serve {
             }
             Arc::new(Certificates::new(issued.pair, Arc::clone(&metrics)))
         };
-        let clients = serve.client_ca.as_deref().map(|path| ClientAuthority::from_file(path, [])).transpose()?;
+        let names = serve.client_names;
+        let clients = serve.client_ca.map(|path| ClientAuthority::from_file(&path, names)).transpose()?;
         let mut server_settings = server::Settings::new(serve.listen);
         server_settings.health_listen = serve.health_listen;
         server_settings.drain = serve.drain;

@@ -83,16 +83,16 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
     }
 }
 
-/// The length of an action's body: up to the `}}` that is not inside a quoted string.
+/// The length of an action's body: up to the `}}` that is not inside a quoted string or character.
 fn action_end(body: &str) -> Option<usize> {
     let mut quote = None;
     let mut escaped = false;
     for (index, character) in body.char_indices() {
         match (quote, character) {
             _ if escaped => escaped = false,
-            (Some('"'), '\\') => escaped = true,
+            (Some('"' | '\''), '\\') => escaped = true,
             (Some(open), close) if open == close => quote = None,
-            (None, '"' | '`') => quote = Some(character),
+            (None, '"' | '`' | '\'') => quote = Some(character),
             (None, '}') => return body[index..].starts_with("}}").then_some(index),
             _ => {}
         }

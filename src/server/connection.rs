@@ -89,9 +89,15 @@ impl Port {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.write_timeout));
         let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
+        let last_call = async {
+            tokio::select! {
+                () = self.lifecycle.closing() => {}
+                () = visitor.caller.expired() => {}
+            }
+        };
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = self.lifecycle.closing() => {
+            () = last_call => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = connection.as_mut() => ended,
@@ -113,7 +119,7 @@ impl Port {
             None => self.router.clone().call(request.map(Body::new)).await?,
         };
         // Callers keep connections open for long; while stopping, each answer sends them to another replica.
-        if visitor.welcome == Welcome::Full || self.lifecycle.is_stopping() {
+        if visitor.welcome == Welcome::Full || visitor.caller.is_expired() || self.lifecycle.is_stopping() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
@@ -139,7 +145,11 @@ impl Visitor {
             return None;
         }
         let text = match &self.caller {
-            Caller::Trusted => return None,
+            Caller::Known { .. } if self.caller.is_expired() => {
+                "the client certificate has expired; renew the one that the API server's AdmissionConfiguration names\n"
+                    .to_owned()
+            }
+            Caller::Trusted | Caller::Known { .. } => return None,
             Caller::Anonymous => "a client certificate is needed here; set one for this webhook in the \
                                   API server's AdmissionConfiguration\n"
                 .to_owned(),

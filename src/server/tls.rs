@@ -1,17 +1,23 @@
 //! The TLS side of the webhook's port: versions, protocol, and who may call.
 
 use std::collections::BTreeSet;
+use std::future;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio::time;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::certs::{Certificates, crypto_provider};
+use crate::certs::{Certificates, crypto_provider, unix_now};
+
+/// How long at most passes between two looks at the clock.
+const CLOCK_STEP: Duration = Duration::from_mins(1);
 
 /// Who may send reviews: holders of a client certificate of one authority, and of one of some names.
 #[derive(Clone, Debug)]
@@ -74,12 +80,12 @@ impl ClientAuthority {
         let Some(leaf) = certificates.and_then(<[_]>::first) else {
             return Caller::Anonymous;
         };
-        if self.names.is_empty() {
-            return Caller::Trusted;
-        }
-        let names = names(leaf);
-        if names.iter().any(|name| self.names.contains(name)) {
-            return Caller::Trusted;
+        let Ok((_, leaf)) = X509Certificate::from_der(leaf) else {
+            return Caller::Unlisted(String::new());
+        };
+        let names = names(&leaf);
+        if self.names.is_empty() || names.iter().any(|name| self.names.contains(name)) {
+            return Caller::Known { until: leaf.validity().not_after.timestamp() };
         }
         Caller::Unlisted(names.join(", "))
     }
@@ -88,19 +94,42 @@ impl ClientAuthority {
 /// What is known of the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
-    /// May send reviews.
+    /// May send reviews, whoever it is.
     Trusted,
+    /// May send reviews until its certificate expires, as Unix time.
+    Known {
+        /// The last second of the certificate.
+        until: i64,
+    },
     /// Showed no client certificate where one is asked for.
     Anonymous,
     /// Showed a good certificate, for names that are not on the list.
     Unlisted(String),
 }
 
+impl Caller {
+    /// Waits for the moment from which the certificate counts no more; a resumed session brings one that nobody verified anew.
+    pub(super) async fn expired(&self) {
+        match self {
+            Self::Known { until } => {
+                while !self.is_expired() {
+                    // In steps, as the clock of the system may be set.
+                    let left = u64::try_from(until - unix_now() + 1).unwrap_or_default();
+                    time::sleep(Duration::from_secs(left).min(CLOCK_STEP)).await;
+                }
+            }
+            Self::Trusted | Self::Anonymous | Self::Unlisted(_) => future::pending().await,
+        }
+    }
+
+    /// Whether a certificate was good once.
+    pub(super) fn is_expired(&self) -> bool {
+        matches!(self, Self::Known { until } if unix_now() > *until)
+    }
+}
+
 /// The common name and the DNS names of a certificate.
-fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
-        return Vec::new();
-    };
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok()).map(str::to_owned);
     let alternatives = certificate.subject_alternative_name().ok().flatten();
     let alternatives = alternatives.iter().flat_map(|alternatives| &alternatives.value.general_names);

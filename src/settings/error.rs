@@ -48,6 +48,9 @@ pub enum SettingsError {
         /// What was given.
         value: String,
     },
+    /// Names to hold client certificates against, where none are verified.
+    #[error("client-names: nobody is asked for a certificate, so nobody is held to a name: set client-ca as well")]
+    ClientNames,
     /// A certificate of our own that cannot be kept.
     #[error(transparent)]
     SelfManaged(#[from] SelfManagedError),

@@ -45,6 +45,7 @@ impl ServeOptions {
             tls_key: Some(PathBuf::new()),
             self_managed: SelfManagedOptions::default(),
             client_ca: Some(PathBuf::new()),
+            client_names: Some(Vec::new()),
             drain_seconds: Some(0),
             concurrency: Some(0),
             otlp_endpoint: Some(String::new()),

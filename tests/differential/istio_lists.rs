@@ -6,14 +6,16 @@ use plumbline::model::istio_config::IstioConfig;
 use plumbline::model::names::is_dns_subdomain;
 use plumbline::model::version::{Release, Versions};
 use plumbline::model::{Labels, Meta};
+use plumbline::syntax::yaml;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
+use crate::json::tagged;
 use crate::original::Original;
 use crate::texts::{damaged, of_corpus};
-use crate::yaml::{begins_with_colon, ends_with_colon, starts_of};
+use crate::yaml::{has_odd_text_behind, refuses_more};
 use crate::{on_generated, same};
 
 const VERSIONS: Versions = Versions { kserve: None, knative: Some(Release::new(1, 22)) };
@@ -96,8 +98,10 @@ fn lists() -> impl Strategy<Value = String> {
     prop_oneof![5 => yaml, 1 => json.prop_map(str::to_owned)]
 }
 
-const PIECES: &[&str] =
-    &["- ", " ", "\n", ":", "\"", "'", "{", "}", "[", "]", ",", "# c", "|", "x", "1", "\t", "---\n", "a: b\n"];
+const PIECES: &[&str] = &[
+    "- ", " ", "\n", ":", "\"", "'", "{", "}", "[", "]", ",", "# c", "|", "x", "1", "\t", "---\n", "a: b\n", "\t# c\n",
+    "|\n",
+];
 
 #[test]
 fn gateway_lists_are_read_as_sigs_yaml_reads_them() {
@@ -111,16 +115,14 @@ fn gateway_lists_are_read_as_sigs_yaml_reads_them() {
         let original = go.ask(&json!({"what": "gateways", "texts": [text, labels]}));
         match (parse(text), &original.error) {
             (Err(refusal), Some(_)) if refusal.mistake == Mistake::IstioYaml => Ok(()),
-            // As in the comparison of YAML alone.
             (Err(refusal), None)
                 if refusal.mistake == Mistake::IstioYaml
-                    && (ends_with_colon(text)
-                        || starts_of(text).any(|start| compare(parse(start), &entries(&original.value)).is_ok())) =>
+                    && refuses_more_lists(text, &go.ask(&json!({"what": "yaml", "texts": [text]})).value()) =>
             {
                 Ok(())
             }
             (ours, None) => compare(ours, &entries(&original.value)),
-            (_, Some(_)) if begins_with_colon(text) => Ok(()),
+            (_, Some(_)) if yaml::parse(text).is_ok_and(|node| has_odd_text_behind(text, &tagged(&node))) => Ok(()),
             (ours, Some(error)) => Err(format!("plumbline: {ours:?}\nGo: {error}")),
         }
     };
@@ -128,6 +130,13 @@ fn gateway_lists_are_read_as_sigs_yaml_reads_them() {
         check(&text).unwrap();
     }
     on_generated(&damaged(lists(), PIECES), check);
+}
+
+/// As in the comparison of YAML alone.
+fn refuses_more_lists(text: &str, original: &Value) -> bool {
+    // A null is no list, and no mistake either.
+    yaml::parse(text)
+        .is_err_and(|error| original["is"].is_null() || refuses_more(text, &error.message, &original["is"]))
 }
 
 fn entries(value: &Value) -> Vec<Value> {

@@ -268,6 +268,11 @@ fn a_thousand_connections_at_once_leave_room_for_another() {
         assert!(started.elapsed() < PATIENCE, "it never recovered");
         thread::sleep(Duration::from_millis(50));
     }
+    let metrics = get(&serving, "/metrics").1;
+    assert!(
+        metrics.contains("plumbline_requests_refused_total{reason=\"connections\"}"),
+        "nobody was refused: {metrics}"
+    );
     serving.serves_others();
     assert!(serving.peak() < 256, "{} MiB", serving.peak());
 }

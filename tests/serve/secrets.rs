@@ -1,10 +1,12 @@
 //! What stands in a ConfigMap beside the gateways is nobody's business: not the log's, not the metrics', not the caller's.
 
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::serving::{Serving, review};
 use crate::wire::{PATIENCE, get};
@@ -70,5 +72,54 @@ fn secrets_beside_the_gateways_are_repeated_nowhere() {
     for (what, text) in [("an answer", answers), ("the metrics", metrics), ("the log", log)] {
         assert!(!text.contains(CANARY), "{what} repeats it: {text}");
         assert!(!text.contains("PRIVATE KEY"), "{what} holds a key: {text}");
+    }
+}
+
+/// What the background audit puts into Events and its page are these findings.
+#[test]
+fn secrets_of_a_broken_cluster_are_told_by_no_command() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    for entry in fs::read_dir(EXAMPLE).expect("the example") {
+        let path = entry.expect("a file").path();
+        let text = fs::read_to_string(&path).expect("readable");
+        // A break in what requests go by, and secrets beside it in every place that nobody has to read.
+        let text = text
+            .replace("istio-system/custom-local-gateway", "istio-system/gone")
+            .replace("  deploy: |-\n", &format!("  credentials: '{{\"key\": \"{CANARY}\"'\n  deploy: |-\n"))
+            .replace("      \"urlScheme\"", &format!("      \"unknown\": \"{CANARY}\",\n      \"urlScheme\""))
+            .replace("\nmetadata:\n", &format!("\nmetadata:\n  annotations: {{token: {CANARY}}}\n"));
+        fs::write(scratch.path().join(path.file_name().expect("a name")), text).expect("writable");
+    }
+    let folder = scratch.path().display().to_string();
+    let commands: [&[&str]; 5] = [
+        &["audit", "--manifests", &folder, "--output", "text"],
+        &["audit", "--manifests", &folder, "--output", "json"],
+        &["check", &folder, "--output", "json"],
+        &["check", &folder, "--output", "text"],
+        &["trace", "online-serving", "--manifests", &folder],
+    ];
+    for arguments in commands {
+        let run = Command::new(env!("CARGO_BIN_EXE_plumbline")).args(arguments).output();
+        let run = run.expect("it starts");
+        let mut told = String::from_utf8_lossy(&run.stdout).into_owned();
+        if let Ok(mut report) = serde_json::from_str(&told) {
+            // A patch restates the one text that it mends, for whoever may write it; no Event and no page has one.
+            without_patches(&mut report);
+            told = report.to_string();
+        }
+        let said = format!("{told}{}", String::from_utf8_lossy(&run.stderr));
+        assert!(said.contains("istio-system/gone"), "{arguments:?} tells nothing of what is broken: {said}");
+        assert!(!said.contains(CANARY), "{arguments:?} repeats it: {said}");
+    }
+}
+
+fn without_patches(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("patch");
+            fields.values_mut().for_each(without_patches);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_patches),
+        _ => {}
     }
 }

@@ -1,5 +1,6 @@
 //! A `plumbline serve --manifests` of its own, spoken to over real TLS.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,20 +20,23 @@ pub(crate) struct Serving {
     pub(crate) tls: Arc<ClientConfig>,
     /// What it logs from then on.
     pub(crate) log: Arc<Mutex<String>>,
-    _scratch: tempfile::TempDir,
 }
 
 impl Serving {
     /// Serves a directory and waits until the port is announced.
     pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
         let scratch = tempfile::tempdir().expect("a scratch folder");
-        let ca = scratch.path().join("ca.pem");
+        Self::start_trusting(directory, arguments, &scratch.path().join("ca.pem"))
+    }
+
+    /// The same, with the file of the CA to trust: the server writes it, unless it is given a certificate.
+    pub(crate) fn start_trusting(directory: &Path, arguments: &[&str], ca: &Path) -> Self {
+        let writes = (!arguments.contains(&"--tls-cert")).then_some(OsStr::new("--write-ca"));
         let mut child = Command::new(env!("CARGO_BIN_EXE_plumbline"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--drain-seconds", "0", "--manifests"])
             .arg(directory)
-            .arg("--write-ca")
-            .arg(&ca)
             .args(arguments)
+            .args(writes.map(|flag| [flag, ca.as_os_str()]).into_iter().flatten())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -58,14 +62,14 @@ impl Serving {
             }
         });
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(&ca).expect("the CA was written")).expect("a CA certificate");
+        roots.add(CertificateDer::from_pem_file(ca).expect("the CA was written")).expect("a CA certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("TLS 1.2 and 1.3")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { child, address, tls: Arc::new(tls), log, _scratch: scratch }
+        Self { child, address, tls: Arc::new(tls), log }
     }
 
     /// Posts a body to `/validate`; gives the status and the body of the answer.

@@ -46,14 +46,26 @@ enum Key {
     Merge,
 }
 
-/// Refuses a key on several lines inside brackets, which libyaml takes for a text without a value.
+/// Refuses a key inside brackets that is not on one line with its colon, which libyaml takes for a text without a value.
 fn refuse_broken_key(text: &str, base: usize, span: Span) -> Result<(), SyntaxError> {
     let (before, behind) = (&text[..span.start - base], &text[span.end - base..]);
-    let is_on_one_line = !text[span.start - base..span.end - base].trim().contains('\n');
-    if is_on_one_line || before.trim_end().ends_with('?') || !behind.trim_start().starts_with(':') {
+    let mut after = behind.trim_start();
+    while let Some(comment) = after.strip_prefix('#') {
+        after = comment.trim_start_matches(|character| character != '\n').trim_start();
+    }
+    let colon = text.len() - after.len();
+    let is_on_one_line = !text[span.start - base..colon].contains('\n');
+    if is_on_one_line || before.trim_end().ends_with('?') || !text[colon..].starts_with(':') {
         return Ok(());
     }
     Err(SyntaxError::new("did not find expected ',' or '}'", span.end))
+}
+
+/// Where a list begins whose range begins, as the parser has it, behind its first `-` where it is not indented.
+pub(super) fn start_of_list(text: &str, start: usize) -> usize {
+    let (before, here) = (text[..start].trim_end(), &text[start..]);
+    let is_behind = !["[", "- ", "-\n", "-\r"].iter().any(|dash| here.starts_with(dash)) && before.ends_with('-');
+    if is_behind { before.len() - 1 } else { start }
 }
 
 /// A value whose turn it is to be put somewhere.
@@ -116,7 +128,8 @@ impl<'t> Builder<'t> {
                 self.place(Arrival { node, scalar: None, is_merge_key: false, is_alias: true })
             }
             Event::SequenceStart(style, anchor, _) => {
-                self.open(style, anchor, self.with_dash(span), Content::Sequence(Vec::new()))
+                let start = self.base + start_of_list(self.text, range.start);
+                self.open(style, anchor, Span { start, ..span }, Content::Sequence(Vec::new()))
             }
             Event::MappingStart(style, anchor, _) => {
                 self.open(style, anchor, span, Content::Mapping { entries: Vec::new(), key: None })
@@ -160,14 +173,6 @@ impl<'t> Builder<'t> {
     fn without_line_ends(&self, span: Span) -> Span {
         let content = self.text[span.start - self.base..span.end - self.base].trim_end();
         Span { start: span.start, end: span.start + content.len() }
-    }
-
-    /// The range of a list, which the parser begins behind its first `-` where it is not indented.
-    fn with_dash(&self, span: Span) -> Span {
-        let before = self.text[..span.start - self.base].trim_end();
-        let here = &self.text[span.start - self.base..];
-        let is_behind = !["[", "- ", "-\n", "-\r"].iter().any(|dash| here.starts_with(dash)) && before.ends_with('-');
-        if is_behind { Span { start: self.base + before.len() - 1, end: span.end } } else { span }
     }
 
     fn open(&mut self, style: StructureStyle, anchor: usize, span: Span, content: Content) -> Result<(), SyntaxError> {
@@ -224,7 +229,7 @@ impl<'t> Builder<'t> {
 
     /// Puts a value where it belongs.
     fn place(&mut self, arrival: Arrival) -> Result<(), SyntaxError> {
-        let start = arrival.node.span.start;
+        let span = arrival.node.span;
         let Some(collection) = self.open.last_mut() else {
             self.root = Some(value_of(arrival)?);
             return Ok(());
@@ -233,20 +238,17 @@ impl<'t> Builder<'t> {
             Content::Sequence(items) => items.push(value_of(arrival)?),
             Content::Mapping { entries, key } => match key.take() {
                 None => {
+                    let mut bare = None;
                     if collection.style == StructureStyle::Flow {
-                        refuse_broken_key(self.text, self.base, arrival.node.span)?;
+                        refuse_broken_key(self.text, self.base, span)?;
+                        bare = with_colon(self.text, self.base, span);
                     }
-                    *key = Some(match key_of(arrival)? {
-                        Key::Named(name, span) if collection.style == StructureStyle::Flow => {
-                            with_colon(self.text, self.base, name, span)
-                        }
-                        other => other,
-                    });
+                    *key = Some(bare.map_or_else(|| key_of(arrival), Ok)?);
                 }
                 Some(Key::Named(key, key_span)) => {
                     entries.push(Entry { key, key_span, value: value_of(arrival)? });
                 }
-                Some(Key::Merge) => merge(entries, arrival).map_err(|message| SyntaxError::new(message, start))?,
+                Some(Key::Merge) => merge(entries, arrival).map_err(|message| SyntaxError::new(message, span.start))?,
             },
         }
         Ok(())
@@ -302,6 +304,11 @@ fn key_of(arrival: Arrival) -> Result<Key, SyntaxError> {
         return Ok(Key::Merge);
     }
     let span = arrival.node.span;
+    if let Value::Number(digits) = &arrival.node.value
+        && digits.parse::<u64>().is_ok_and(|number| number > i64::MAX.unsigned_abs())
+    {
+        return Err(SyntaxError::new("unsupported map key of type: uint64", span.start));
+    }
     let key = match arrival.scalar {
         Some(scalar) => scalar.into_key(),
         None if matches!(arrival.node.value, Value::Sequence(_) | Value::Mapping(_)) => {
@@ -316,13 +323,11 @@ fn key_of(arrival: Arrival) -> Result<Key, SyntaxError> {
 }
 
 /// Gives a plain key of a flow collection the colon behind it, where libyaml takes it for part of the key.
-fn with_colon(text: &str, base: usize, key: String, span: Span) -> Key {
-    let written = &text[span.start - base..];
-    let behind = &text.as_bytes()[span.end - base..];
-    if !written.starts_with(['"', '\'', '*']) && matches!(behind, [b':', b',' | b']' | b'}', ..]) {
-        return Key::Named(key + ":", Span { start: span.start, end: span.end + 1 });
-    }
-    Key::Named(key, span)
+fn with_colon(text: &str, base: usize, span: Span) -> Option<Key> {
+    let (start, end) = (span.start - base, span.end - base);
+    let is_plain = !text[start..].starts_with(['"', '\'', '*', '[', '{']);
+    let takes = is_plain && start < end && matches!(&text.as_bytes()[end..], [b':', b',' | b']' | b'}', ..]);
+    takes.then(|| Key::Named(text[start..=end].to_owned(), Span { start: span.start, end: span.end + 1 }))
 }
 
 /// Applies a merge key (`<<`): its entries come in as if they were written here.
