@@ -184,7 +184,7 @@ fn random_sequences_are_judged_as_brute_force_judges_them() {
 #[test]
 fn every_request_works_in_the_cluster_that_sequences_begin_with() {
     let objects: Vec<_> = shipped().into_values().collect();
-    let expected = [(Request::Local, 5), (Request::External, 4), (Request::Predictor, 1), (Request::Ready, 5)];
+    let expected = [(Request::Local, 6), (Request::External, 5), (Request::Predictor, 2), (Request::Ready, 6)];
     assert_eq!(working(&objects).into_iter().collect::<Vec<_>>(), expected);
 }
 

@@ -1,10 +1,16 @@
 //! Random writes to a small cluster, weighted to what people do: a field changed, an object deleted, and what is not as it
 //! was at first put back.
 
+#[path = "sequences/further.rs"]
+mod further;
+#[path = "sequences/operator.rs"]
+mod operator;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use further::{ALIAS, HEADLESS, NAMED, container_port};
+use serde_json::{Value, json};
 
 use crate::brute_force::{Effect, effect};
 
@@ -28,7 +34,8 @@ const GATEWAYS: [&str; 3] =
 const SERVICES: [&str; 3] = ["istio-ingressgateway", "knative-local-gateway", "custom"];
 const DEPLOYMENTS: [&str; 2] = ["istio-ingressgateway", "custom"];
 /// InferenceServices that come and go; `models/iris` stays, so that something is always at stake.
-const OTHERS: [&str; 4] = ["models/premium", "online-serving/iris", "online-serving/private", "other/iris"];
+const OTHERS: [&str; 5] =
+    ["models/explained", "models/premium", "online-serving/iris", "online-serving/private", "other/iris"];
 
 /// Writes that the webhook is asked about; the others are the weather.
 pub(crate) fn is_judged(object: &str) -> bool {
@@ -112,30 +119,20 @@ impl Write {
 /// The cluster with one object written, and with what the Knative operator writes after it.
 pub(crate) fn laid_over(objects: &Objects, key: &str, object: Option<&Value>) -> Objects {
     let mut after = objects.clone();
-    if let Some((derived, object)) = followed(objects, key, object) {
-        after.insert(derived, object);
-    }
-    match object {
-        Some(object) => after.insert(key.to_owned(), object.clone()),
-        None => after.remove(key),
+    let mut lay = |key: String, object: Option<Value>| match object {
+        Some(object) => drop(after.insert(key, object)),
+        None => drop(after.remove(&key)),
     };
+    for (derived, object) in followed(objects, key, object) {
+        lay(derived, object);
+    }
+    lay(key.to_owned(), object.cloned());
     after
 }
 
-/// What the operator writes when a `KnativeServing` is written: the keys given there, and no more those given there before.
-pub(crate) fn followed(objects: &Objects, key: &str, object: Option<&Value>) -> Option<(String, Value)> {
-    if key != SERVING {
-        return None;
-    }
-    let given = |serving: Option<&Value>| -> Map<String, Value> {
-        serving.and_then(|serving| serving["spec"]["config"]["istio"].as_object().cloned()).unwrap_or_default()
-    };
-    let (was, is) = (given(objects.get(key)), given(object));
-    let mut config = objects.get(ISTIO).cloned().unwrap_or_else(|| config_map(ISTIO, json!({})));
-    let data = config["data"].as_object_mut()?;
-    data.retain(|key, _| !was.contains_key(key));
-    data.extend(is.clone());
-    (was != is).then(|| (ISTIO.to_owned(), config))
+/// What the operator writes, or takes away, when a `KnativeServing` is written.
+pub(crate) fn followed(objects: &Objects, key: &str, object: Option<&Value>) -> Vec<(String, Option<Value>)> {
+    if key == SERVING { operator::follows(objects, objects.get(key), object) } else { Vec::new() }
 }
 
 /// What a write to a cluster does.
@@ -205,6 +202,9 @@ fn set(object: &mut Value, path: &str, value: &Value) {
 }
 
 fn edit(random: &mut Random) -> Value {
+    if random.below(5) < 2 {
+        return further::edit(random);
+    }
     match random.below(20) {
         0..=3 => kserve_edit(random),
         4..=5 => json!({"object": ISTIO, "set": istio_edit(random)}),
@@ -468,7 +468,13 @@ pub(crate) fn shipped() -> Objects {
         GATEWAYS.iter().zip([(80, "ingressgateway"), (8081, "ingressgateway"), (80, "custom")])
     {
         let port = json!({"number": number, "name": "http", "protocol": "HTTP"});
-        let spec = json!({"selector": {"istio": istio}, "servers": [{"port": port, "hosts": ["*"]}]});
+        let mut servers = vec![json!({"port": port, "hosts": ["*"]})];
+        if *place == GATEWAYS[0] {
+            let port = json!({"number": 443, "name": "https", "protocol": "HTTPS"});
+            let tls = json!({"mode": "SIMPLE", "credentialName": "certificate"});
+            servers.push(json!({"port": port, "hosts": ["*"], "tls": tls}));
+        }
+        let spec = json!({"selector": {"istio": istio}, "servers": servers});
         add(&format!("Gateway {place}"), json!({"apiVersion": "networking.istio.io/v1", "spec": spec}));
     }
     for (name, (kind, target, istio)) in SERVICES.iter().zip([
@@ -476,18 +482,36 @@ pub(crate) fn shipped() -> Objects {
         ("ClusterIP", 8081, "ingressgateway"),
         ("ClusterIP", 8080, "custom"),
     ]) {
-        let port = json!({"name": "http", "port": 80, "protocol": "TCP", "targetPort": target});
-        let labels = if *name == "istio-ingressgateway" { json!({"istio": istio}) } else { json!({}) };
-        let spec = json!({"type": kind, "selector": {"istio": istio}, "ports": [port]});
+        let mut ports = vec![json!({"name": "http", "port": 80, "protocol": "TCP", "targetPort": target})];
+        let is_public = *name == "istio-ingressgateway";
+        if is_public {
+            ports.push(json!({"name": "https", "port": 443, "protocol": "TCP", "targetPort": 8443}));
+        }
+        let labels = if is_public { json!({"istio": istio}) } else { json!({}) };
+        let spec = json!({"type": kind, "selector": {"istio": istio}, "ports": ports});
         add(
             &format!("Service istio-system/{name}"),
             json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}),
         );
     }
+    let port =
+        |number: u16, target: Value| json!([{"name": "http", "port": number, "protocol": "TCP", "targetPort": target}]);
+    let selector = json!({"istio": "ingressgateway"});
+    for (name, spec) in [
+        (ALIAS, json!({"type": "ExternalName", "externalName": whole(SERVICES[1])})),
+        (
+            HEADLESS,
+            json!({"type": "ClusterIP", "clusterIP": "None", "selector": selector, "ports": port(8081, 8081.into())}),
+        ),
+        (NAMED, json!({"type": "ClusterIP", "selector": selector, "ports": port(80, "local".into())})),
+    ] {
+        add(&format!("Service istio-system/{name}"), json!({"apiVersion": "v1", "spec": spec}));
+    }
+    let proxy = json!({"name": "proxy", "image": "auto", "ports": container_port(8081, 8080)});
     for (name, istio) in DEPLOYMENTS.iter().zip(["ingressgateway", "custom"]) {
         let template = json!({
             "metadata": {"labels": {"app": name, "istio": istio}},
-            "spec": {"containers": [{"name": "proxy", "image": "auto"}]},
+            "spec": {"containers": [proxy]},
         });
         let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template});
         add(&format!("Deployment istio-system/{name}"), json!({"apiVersion": "apps/v1", "spec": spec}));
@@ -496,7 +520,7 @@ pub(crate) fn shipped() -> Objects {
         json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}),
         json!({"app": "canary", "istio": "ingressgateway"}),
     ]) {
-        let spec = json!({"containers": [{"name": "proxy", "image": "auto"}]});
+        let spec = json!({"containers": [proxy]});
         add(pod, json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}));
     }
     for place in ["models/iris"].iter().chain(&OTHERS) {
@@ -509,6 +533,9 @@ pub(crate) fn shipped() -> Objects {
             json!({"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://models/iris"}}});
         if *place == "online-serving/iris" {
             spec["transformer"] = json!({"containers": [{"name": "transformer", "image": "auto"}]});
+        }
+        if *place == "models/explained" {
+            spec["explainer"] = json!({"containers": [{"name": "explainer", "image": "auto"}]});
         }
         add(
             &format!("InferenceService {place}"),
