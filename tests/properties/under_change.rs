@@ -17,6 +17,8 @@ use crate::sequences::{Objects, Random, Write, case, case_text, effect_of, is_ju
 
 /// How many writes a sequence has.
 const LENGTH: usize = 30;
+/// How many sequences that are judged wrongly one run tells of.
+const FAILURES_TOLD: usize = 6;
 
 /// A cluster that writes are made to.
 struct Run {
@@ -157,6 +159,7 @@ fn random_sequences_are_judged_as_brute_force_judges_them() {
     let first: u64 = asked("PLUMBLINE_SEED").unwrap_or(1);
     let count: u64 = asked("PLUMBLINE_SEQUENCES").unwrap_or(45);
     let mut counts = Counts::default();
+    let mut failures = Vec::new();
     for seed in first..first + count {
         let mut random = Random::of(seed);
         let mut run = Run::begin();
@@ -167,8 +170,13 @@ fn random_sequences_are_judged_as_brute_force_judges_them() {
             if run.make(&write).is_err() {
                 let few = shrunk(&writes, |writes| replay(writes).is_err());
                 let wrong = replay(&few).err().unwrap_or_default();
-                panic!("seed {seed}: {wrong}\n{}", case_text(&wrong, &few));
+                failures.push(format!("seed {seed}: {wrong}\n{}", case_text(&wrong, &few)));
+                break;
             }
+        }
+        // Whatever is wrong is wrong for many seeds; a few tell what it is.
+        if failures.len() == FAILURES_TOLD {
+            break;
         }
         counts.admitted += run.counts.admitted;
         counts.refused += run.counts.refused;
@@ -176,6 +184,7 @@ fn random_sequences_are_judged_as_brute_force_judges_them() {
         counts.unclear += run.counts.unclear;
     }
     println!("{counts:?}");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
     // A test that sees mostly one verdict, or mostly nothing it can tell, proves little.
     let all = counts.admitted + counts.refused;
     assert!(counts.refused * 10 > all && counts.admitted * 4 > all && counts.unclear * 3 < all, "{counts:?}");

@@ -60,14 +60,14 @@ impl World<'_> {
             refused.push("KServe's Service");
         }
         let is_gateway = |text: &str| match text.split_once('/') {
-            Some((space, name)) => is_label(space) && is_label(name),
-            None => text.split('.').all(is_label),
+            Some((space, name)) => is_istio_label(space) && is_istio_label(name),
+            None => text.split('.').all(is_istio_label),
         };
         let destination = match text(&config, "knativeLocalGatewayService") {
             "" => service,
             named => named,
         };
-        let is_destination = destination.strip_suffix('.').unwrap_or(destination).split('.').all(is_label);
+        let is_destination = destination.strip_suffix('.').unwrap_or(destination).split('.').all(is_istio_label);
         let gateways = ["localGateway", "ingressGateway"].map(|field| text(&config, field));
         if !gateways.into_iter().all(is_gateway) || !is_destination {
             refused.push("KServe's VirtualService");
@@ -244,4 +244,9 @@ fn is_label(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| is_plain(byte) || byte == b'-')
         && text.bytes().next().is_some_and(is_plain)
+}
+
+/// Istio's labels may be in upper case (istio `pkg/config/labels` `IsDNS1123Label`).
+fn is_istio_label(text: &str) -> bool {
+    is_label(&text.to_ascii_lowercase())
 }
