@@ -257,12 +257,12 @@ pub(super) fn refused(hop: Hop, config: ObjectKey, refusal: &Refusal) -> End {
     broken(hop, Cause::Refused { config, refusal: refusal.clone() }, site)
 }
 
-/// The port that a local client uses: the one it used before; else HTTP's, or, where the Service has none, the first
-/// that faces clients (some distributions expose HTTPS only).
+/// The port that a local client uses: the one it used before, unless HTTP's takes the place of that; else HTTP's, or, where
+/// the Service has none, the first that faces clients (some distributions expose HTTPS only).
 fn client_port(service: &Service, before: Option<&Request>) -> u16 {
     let has = |number: u16| service.tcp_port(number).is_some();
     match before.and_then(|request| request.entries.first()) {
-        Some((_, used)) if has(*used) || *used == HTTP_PORT => *used,
+        Some((_, used)) if has(*used) || !has(HTTP_PORT) => *used,
         _ if has(HTTP_PORT) => HTTP_PORT,
         _ => {
             let facing = service.ports.iter().find(|port| port.tcp && !ISTIO_PORTS.contains(&port.port));

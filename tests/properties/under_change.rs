@@ -13,7 +13,9 @@ use crate::NOW;
 use crate::brute_force::{Effect, Request, working};
 use crate::cluster::{Cluster, read};
 use crate::layout::settings;
-use crate::sequences::{Objects, Random, Write, case, case_text, effect_of, is_judged, laid_over, shipped, shrunk};
+use crate::sequences::{
+    Objects, Random, Write, case, case_text, effect_of, is_judged, laid_over, shipped, shrunk, theme,
+};
 
 /// How many writes a sequence has.
 const LENGTH: usize = 30;
@@ -164,8 +166,10 @@ fn random_sequences_are_judged_as_brute_force_judges_them() {
         let mut random = Random::of(seed);
         let mut run = Run::begin();
         let mut writes = Vec::new();
+        let mut begun = theme(&mut random).into_iter();
         for _ in 0..LENGTH {
-            let write = Write::random(&mut random, &run.objects, &run.shipped);
+            let next = begun.next();
+            let write = next.unwrap_or_else(|| Write::random(&mut random, &run.objects, &run.shipped));
             writes.push(write.clone());
             if run.make(&write).is_err() {
                 let few = shrunk(&writes, |writes| replay(writes).is_err());

@@ -144,6 +144,9 @@ struct Route<'a> {
     tls: bool,
 }
 
+/// The route for a public host, and the Gateways that are meant to carry it.
+type Public<'a> = (Route<'a>, Vec<(String, String)>);
+
 const KSERVE: &str = "inferenceservice-config";
 
 #[derive(Clone, Copy)]
@@ -213,7 +216,9 @@ impl<'a> World<'a> {
             return fails(format!("{refused} is refused"));
         }
         let entry = self.resolve(text(config, "localGatewayService"))?;
-        let port = used.port.unwrap_or_else(|| usual_port(entry));
+        // The URL that KServe gives out names no port: another stands in for HTTP's only as long as there is none.
+        let kept = used.port.filter(|used| port_of(entry, *used).is_some() || port_of(entry, 80).is_none());
+        let port = kept.unwrap_or_else(|| usual_port(entry));
         used.port = Some(port);
         let route = Route {
             namespace: space,
@@ -226,13 +231,8 @@ impl<'a> World<'a> {
         self.destination(service, config, entry)
     }
 
-    /// The public host of an InferenceService, the Gateways that are meant to carry it, and whether KServe's route does.
-    fn public(
-        self,
-        service: &'a Value,
-        config: &Value,
-        request: Request,
-    ) -> Result<Option<(Route<'a>, Vec<(String, String)>)>, Fate> {
+    /// The route for the public host of an InferenceService, if it has one.
+    fn public(self, service: &'a Value, config: &Value, request: Request) -> Result<Option<Public<'a>>, Fate> {
         let (space, front) = (namespace(service), front(service));
         let Some(own) = self.public_host(service, front)? else { return Ok(None) };
         let is_given = |list: &Value| list.as_array().into_iter().flatten().any(|domain| domain == ADDITIONAL);

@@ -5,12 +5,17 @@
 mod further;
 #[path = "sequences/operator.rs"]
 mod operator;
+#[path = "sequences/shipped.rs"]
+mod shipped;
+#[path = "sequences/themes.rs"]
+mod themes;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use further::{ALIAS, HEADLESS, NAMED, container_port};
 use serde_json::{Value, json};
+pub(crate) use shipped::shipped;
+pub(crate) use themes::theme;
 
 use crate::brute_force::{Effect, effect};
 
@@ -86,7 +91,7 @@ impl Write {
     /// A random write to a cluster.
     pub(crate) fn random(random: &mut Random, objects: &Objects, shipped: &Objects) -> Self {
         let astray: Vec<_> = shipped.iter().filter(|(key, object)| objects.get(*key) != Some(object)).collect();
-        let mut write = if !astray.is_empty() && random.below(10) < 4 {
+        let mut write = if !astray.is_empty() && random.below(10) < 3 {
             json!({"object": random.pick(&astray).0, "restore": true})
         } else {
             edit(random)
@@ -201,8 +206,14 @@ fn set(object: &mut Value, path: &str, value: &Value) {
     }
 }
 
+/// A write that sets one field.
+#[allow(clippy::needless_pass_by_value, reason = "values are written where they are used")]
+fn put(object: &str, path: &str, value: Value) -> Value {
+    json!({"object": object, "set": {path: value}})
+}
+
 fn edit(random: &mut Random) -> Value {
-    if random.below(5) < 2 {
+    if random.below(2) == 0 {
         return further::edit(random);
     }
     match random.below(20) {
@@ -427,122 +438,6 @@ fn service_edit(random: &mut Random, object: &str) -> Value {
         8 => set("/spec/type", random.pick(&["ClusterIP", "LoadBalancer"]).into()),
         _ => json!({"object": object, "delete": true}),
     }
-}
-
-/// A cluster in which every request works.
-pub(crate) fn shipped() -> Objects {
-    let mut objects = Objects::new();
-    let mut add = |key: &str, mut object: Value| {
-        let (kind, _) = key.split_once(' ').unwrap();
-        let (space, name) = place(key);
-        object["kind"] = kind.into();
-        for (field, default) in [("labels", json!({})), ("annotations", json!({}))] {
-            if object["metadata"][field].is_null() {
-                object["metadata"][field] = default;
-            }
-        }
-        object["metadata"]["namespace"] = space.into();
-        object["metadata"]["name"] = name.into();
-        objects.insert(key.to_owned(), object);
-    };
-    let ingress = json!({
-        "ingressGateway": GATEWAYS[0],
-        "localGateway": GATEWAYS[1],
-        "localGatewayService": whole(SERVICES[1]),
-        "knativeLocalGatewayService": "",
-        "ingressDomain": "example.com",
-        "ingressClassName": "istio",
-        "urlScheme": "http",
-        "disableIstioVirtualHost": false,
-    });
-    let deploy = r#"{"defaultDeploymentMode": "Serverless"}"#;
-    add(KSERVE, config_map(KSERVE, json!({"ingress": ingress.to_string(), "deploy": deploy})));
-    add(ISTIO, config_map(ISTIO, json!({STATUS: "false"})));
-    add(DOMAINS, config_map(DOMAINS, json!({"example.com": ""})));
-    add(NETWORK, config_map(NETWORK, json!({"ingress-class": "istio.ingress.networking.knative.dev"})));
-    add(
-        SERVING,
-        json!({"apiVersion": "operator.knative.dev/v1beta1", "spec": {"config": {"istio": {STATUS: "false"}}}}),
-    );
-    for (place, (number, istio)) in
-        GATEWAYS.iter().zip([(80, "ingressgateway"), (8081, "ingressgateway"), (80, "custom")])
-    {
-        let port = json!({"number": number, "name": "http", "protocol": "HTTP"});
-        let mut servers = vec![json!({"port": port, "hosts": ["*"]})];
-        if *place == GATEWAYS[0] {
-            let port = json!({"number": 443, "name": "https", "protocol": "HTTPS"});
-            let tls = json!({"mode": "SIMPLE", "credentialName": "certificate"});
-            servers.push(json!({"port": port, "hosts": ["*"], "tls": tls}));
-        }
-        let spec = json!({"selector": {"istio": istio}, "servers": servers});
-        add(&format!("Gateway {place}"), json!({"apiVersion": "networking.istio.io/v1", "spec": spec}));
-    }
-    for (name, (kind, target, istio)) in SERVICES.iter().zip([
-        ("LoadBalancer", 8080, "ingressgateway"),
-        ("ClusterIP", 8081, "ingressgateway"),
-        ("ClusterIP", 8080, "custom"),
-    ]) {
-        let mut ports = vec![json!({"name": "http", "port": 80, "protocol": "TCP", "targetPort": target})];
-        let is_public = *name == "istio-ingressgateway";
-        if is_public {
-            ports.push(json!({"name": "https", "port": 443, "protocol": "TCP", "targetPort": 8443}));
-        }
-        let labels = if is_public { json!({"istio": istio}) } else { json!({}) };
-        let spec = json!({"type": kind, "selector": {"istio": istio}, "ports": ports});
-        add(
-            &format!("Service istio-system/{name}"),
-            json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}),
-        );
-    }
-    let port =
-        |number: u16, target: Value| json!([{"name": "http", "port": number, "protocol": "TCP", "targetPort": target}]);
-    let selector = json!({"istio": "ingressgateway"});
-    for (name, spec) in [
-        (ALIAS, json!({"type": "ExternalName", "externalName": whole(SERVICES[1])})),
-        (
-            HEADLESS,
-            json!({"type": "ClusterIP", "clusterIP": "None", "selector": selector, "ports": port(8081, 8081.into())}),
-        ),
-        (NAMED, json!({"type": "ClusterIP", "selector": selector, "ports": port(80, "local".into())})),
-    ] {
-        add(&format!("Service istio-system/{name}"), json!({"apiVersion": "v1", "spec": spec}));
-    }
-    let proxy = json!({"name": "proxy", "image": "auto", "ports": container_port(8081, 8080)});
-    for (name, istio) in DEPLOYMENTS.iter().zip(["ingressgateway", "custom"]) {
-        let template = json!({
-            "metadata": {"labels": {"app": name, "istio": istio}},
-            "spec": {"containers": [proxy]},
-        });
-        let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template});
-        add(&format!("Deployment istio-system/{name}"), json!({"apiVersion": "apps/v1", "spec": spec}));
-    }
-    for (pod, labels) in PODS.iter().zip([
-        json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}),
-        json!({"app": "canary", "istio": "ingressgateway"}),
-    ]) {
-        let spec = json!({"containers": [proxy]});
-        add(pod, json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}));
-    }
-    for place in ["models/iris"].iter().chain(&OTHERS) {
-        let labels = match *place {
-            "models/premium" => json!({"tier": "gold"}),
-            "online-serving/private" => json!({"networking.knative.dev/visibility": "cluster-local"}),
-            _ => json!({}),
-        };
-        let mut spec =
-            json!({"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://models/iris"}}});
-        if *place == "online-serving/iris" {
-            spec["transformer"] = json!({"containers": [{"name": "transformer", "image": "auto"}]});
-        }
-        if *place == "models/explained" {
-            spec["explainer"] = json!({"containers": [{"name": "explainer", "image": "auto"}]});
-        }
-        add(
-            &format!("InferenceService {place}"),
-            json!({"apiVersion": "serving.kserve.io/v1beta1", "metadata": {"labels": labels}, "spec": spec}),
-        );
-    }
-    objects
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "objects are written where they are used")]

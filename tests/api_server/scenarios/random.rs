@@ -14,7 +14,7 @@ use crate::brute_force::{Effect, working};
 use crate::control_plane::User;
 use crate::rest::Rest;
 use crate::sequences::{
-    Objects, Random, Write, case, case_text, effect_of, followed, is_judged, laid_over, place, shipped, shrunk,
+    Objects, Random, Write, case, case_text, effect_of, followed, is_judged, laid_over, place, shipped, shrunk, theme,
 };
 
 /// How many writes one client makes after another.
@@ -340,8 +340,9 @@ fn random_writes_one_after_the_other_are_judged_as_brute_force_judges_them() {
         let mut random = Random::of(seed);
         let mut run = Run::begin(&stage, &operator);
         let mut writes = Vec::new();
+        let mut begun = theme(&mut random).into_iter();
         for _ in 0..LENGTH {
-            let write = Write::random(&mut random, &run.sent, &run.shipped);
+            let write = begun.next().unwrap_or_else(|| Write::random(&mut random, &run.sent, &run.shipped));
             writes.push(write.clone());
             if let Err(wrong) = run.make(&write) {
                 let again = |writes: &[Write]| Run::begin(&stage, &operator).replay(writes);
@@ -380,6 +381,9 @@ fn random_writes_at_the_same_time_are_judged_as_if_in_some_order() {
     for seed in seeds(1) {
         let mut random = Random::of(seed ^ 0x5eed);
         let mut run = Run::begin(&stage, &operator);
+        if let Err(wrong) = run.replay(&theme(&mut random)) {
+            panic!("seed {seed}: {wrong}");
+        }
         for round in 0..ROUNDS {
             let writes: Vec<_> = clients.iter().map(|_| Write::random(&mut random, &run.sent, &run.shipped)).collect();
             if let Err(wrong) = run.race(&clients, &writes) {

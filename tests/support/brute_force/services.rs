@@ -23,7 +23,7 @@ impl<'a> World<'a> {
             let absolute = host.strip_suffix('.').unwrap_or(&host);
             let Some(inside) = absolute.strip_suffix(&format!(".{DOMAIN}")) else {
                 let labels = absolute.split('.').count();
-                return if labels > 2 && !absolute.ends_with(".svc") {
+                return if labels > 2 && absolute.rsplit('.').next() != Some("svc") {
                     unclear("a name outside the cluster")
                 } else {
                     fails(format!("{host} resolves to nothing"))

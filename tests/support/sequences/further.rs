@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     DEPLOYMENTS, DOMAINS, GATEWAYS, ISTIO, KSERVE, NETWORK, OTHERS, PODS, Random, SERVICES, SERVING, STATUS, list,
-    place, whole,
+    place, put, whole,
 };
 
 /// Services of a kind that gateways seldom have: by another name, without an address, with named ports.
@@ -28,38 +28,34 @@ pub(super) fn edit(random: &mut Random) -> Value {
     }
 }
 
-fn set(object: &str, path: &str, value: Value) -> Value {
-    json!({"object": object, "set": {path: value}})
-}
-
 fn kserve(random: &mut Random) -> Value {
     let names = [ALIAS, HEADLESS, NAMED, SERVICES[1]].map(whole);
     match random.below(16) {
-        0..=2 => set(KSERVE, "ingress/localGatewayService", random.pick(&names).into()),
-        3..=5 => set(KSERVE, "ingress/knativeLocalGatewayService", random.pick(&names).into()),
+        0..=2 => put(KSERVE, "ingress/localGatewayService", random.pick(&names).into()),
+        3..=5 => put(KSERVE, "ingress/knativeLocalGatewayService", random.pick(&names).into()),
         6 => {
             let odd = ["knative-local-gateway", "models.example.org", "Local.istio-system.svc.cluster.local", ""];
             let field = random.pick(&["localGatewayService", "knativeLocalGatewayService"]);
-            set(KSERVE, &format!("ingress/{field}"), random.pick(&odd).into())
+            put(KSERVE, &format!("ingress/{field}"), random.pick(&odd).into())
         }
         7 => {
             let odd = ["knative-local-gateway.knative-serving.svc.cluster.local", "a/b/c", "Other/custom", ""];
-            set(KSERVE, "ingress/localGateway", random.pick(&odd).into())
+            put(KSERVE, "ingress/localGateway", random.pick(&odd).into())
         }
-        8..=9 => set(KSERVE, "ingress/urlScheme", random.pick(&["http", "https", ""]).into()),
-        10 => set(KSERVE, "ingress/enableGatewayApi", (random.below(2) == 0).into()),
+        8..=9 => put(KSERVE, "ingress/urlScheme", random.pick(&["http", "https", ""]).into()),
+        10 => put(KSERVE, "ingress/enableGatewayApi", (random.below(2) == 0).into()),
         11 => {
             let gateways = ["kserve/kserve-ingress-gateway", "kserve-ingress-gateway", ""];
-            set(KSERVE, "ingress/kserveIngressGateway", random.pick(&gateways).into())
+            put(KSERVE, "ingress/kserveIngressGateway", random.pick(&gateways).into())
         }
         12 => {
             let templates = ["/serving/{{ .Namespace }}/{{ .Name }}", ""];
-            set(KSERVE, "ingress/pathTemplate", random.pick(&templates).into())
+            put(KSERVE, "ingress/pathTemplate", random.pick(&templates).into())
         }
-        13 => set(KSERVE, "ingress/ingressDomain", random.pick(&["models.example.com", "example.com", ""]).into()),
+        13 => put(KSERVE, "ingress/ingressDomain", random.pick(&["models.example.com", "example.com", ""]).into()),
         14 => {
             let lists = [json!(["corp.example.org"]), json!(["corp.example.org"]), json!([]), Value::Null];
-            set(KSERVE, "ingress/additionalIngressDomains", random.pick(&lists))
+            put(KSERVE, "ingress/additionalIngressDomains", random.pick(&lists))
         }
         _ => {
             let deploys = [
@@ -70,9 +66,9 @@ fn kserve(random: &mut Random) -> Value {
                 json!({}),
             ];
             let choices = [
-                set(KSERVE, "/data/deploy", random.pick(&deploys).to_string().into()),
-                set(KSERVE, "ingress/ingressClassName", random.pick(&["nginx", "istio"]).into()),
-                set(KSERVE, "ingress/disableIngressCreation", (random.below(2) == 0).into()),
+                put(KSERVE, "/data/deploy", random.pick(&deploys).to_string().into()),
+                put(KSERVE, "ingress/ingressClassName", random.pick(&["nginx", "istio"]).into()),
+                put(KSERVE, "ingress/disableIngressCreation", (random.below(2) == 0).into()),
             ];
             random.pick(&choices)
         }
@@ -128,16 +124,16 @@ fn old_keys(random: &mut Random) -> Value {
 
 fn istio(random: &mut Random) -> Value {
     match random.below(6) {
-        0..=1 => set(ISTIO, "/data", old_keys(random)),
-        2 => set(ISTIO, "/data/local-gateways", odd_list(random)),
-        3 => set(ISTIO, "/data/external-gateways", odd_list(random)),
-        4 => set(ISTIO, "/data/local-gateway.knative-serving.knative-local-gateway", whole(SERVICES[1]).into()),
+        0..=1 => put(ISTIO, "/data", old_keys(random)),
+        2 => put(ISTIO, "/data/local-gateways", odd_list(random)),
+        3 => put(ISTIO, "/data/external-gateways", odd_list(random)),
+        4 => put(ISTIO, "/data/local-gateway.knative-serving.knative-local-gateway", whole(SERVICES[1]).into()),
         _ => json!({"object": ISTIO, "delete": true}),
     }
 }
 
 fn serving(random: &mut Random) -> Value {
-    let config = |value: Value| set(SERVING, "/spec/config", value);
+    let config = |value: Value| put(SERVING, "/spec/config", value);
     match random.below(12) {
         0 => config(json!({"config-istio": {STATUS: "false", "local-gateways": list(random)}})),
         1 => config(json!({"istio": old_keys(random)})),
@@ -152,10 +148,10 @@ fn serving(random: &mut Random) -> Value {
             let servers = json!([{"port": {"number": number, "name": "http", "protocol": "HTTP"}, "hosts": hosts}]);
             let shipped = random.pick(&["knative-local-gateway", "knative-ingress-gateway"]);
             let overrides = random.pick(&[json!({"selector": selector}), json!({"servers": servers}), json!({})]);
-            set(SERVING, "/spec/ingress", json!({"istio": {"enabled": true, shipped: overrides}}))
+            put(SERVING, "/spec/ingress", json!({"istio": {"enabled": true, shipped: overrides}}))
         }
-        9 => set(SERVING, "/spec/ingress", json!({"istio": {"enabled": random.below(2) == 0}})),
-        10 => set(SERVING, "/spec/ingress", Value::Null),
+        9 => put(SERVING, "/spec/ingress", json!({"istio": {"enabled": random.below(2) == 0}})),
+        10 => put(SERVING, "/spec/ingress", Value::Null),
         _ => json!({"object": SERVING, "delete": true}),
     }
 }
@@ -174,7 +170,7 @@ fn every_domain() -> [Value; 5] {
 fn domains(random: &mut Random) -> Value {
     match random.below(3) {
         0 => json!({"object": DOMAINS, "delete": true}),
-        _ => set(DOMAINS, "/data", random.pick(&every_domain())),
+        _ => put(DOMAINS, "/data", random.pick(&every_domain())),
     }
 }
 
@@ -191,7 +187,7 @@ fn every_network() -> [Value; 5] {
 fn network(random: &mut Random) -> Value {
     match random.below(3) {
         0 => json!({"object": NETWORK, "delete": true}),
-        _ => set(NETWORK, "/data", random.pick(&every_network())),
+        _ => put(NETWORK, "/data", random.pick(&every_network())),
     }
 }
 
@@ -233,18 +229,26 @@ fn gateway(random: &mut Random) -> Value {
         server
     };
     match random.below(8) {
-        0..=2 => set(&object, "/spec/servers/0/bind", random.pick(&binds).into()),
+        0..=2 => put(&object, "/spec/servers/0/bind", random.pick(&binds).into()),
         3..=4 => {
             let one = server(random);
-            set(&object, "/spec/servers", json!([one]))
+            put(&object, "/spec/servers", json!([one]))
         }
         5..=6 => {
             let (one, other) = (server(random), server(random));
             // Two servers of one Gateway need names of their own.
             let servers = if one["port"]["name"] == other["port"]["name"] { json!([one]) } else { json!([one, other]) };
-            set(&object, "/spec/servers", servers)
+            put(&object, "/spec/servers", servers)
         }
-        _ => set(&object, "/spec/servers/1/hosts", json!(random.pick(&hosts))),
+        // What is public alone, and under which names.
+        _ => {
+            let public = [
+                json!(["*.example.com", "*.svc.cluster.local"]),
+                json!(["*.corp.example.org", "iris.models.example.com"]),
+            ];
+            let place = random.below(2);
+            put(&format!("Gateway {}", GATEWAYS[0]), &format!("/spec/servers/{place}/hosts"), random.pick(&public))
+        }
     }
 }
 
@@ -263,37 +267,38 @@ fn service(random: &mut Random) -> Value {
                 json!([port("http", 80, 8080.into()), port("https", 443, 8443.into())]),
                 json!([port("http", 80, 8080.into()), port("https", 443, "web".into())]),
                 json!([port("status", 15021, 15021.into()), port("http", 8888, 8081.into())]),
+                json!([port("http", 8889, 8081.into())]),
                 json!([port("http2", 8081, 8081.into()), port("http", 80, 8081.into())]),
                 json!([{"name": "dns", "port": 80, "protocol": "UDP", "targetPort": 9999}, port("http", 80, 8081.into())]),
             ];
-            set(&any, "/spec/ports", random.pick(&ports))
+            put(&any, "/spec/ports", random.pick(&ports))
         }
         4 => {
             let ports = [(8081, 8081), (8081, 8080), (80, 8081), (8080, 8081), (80, 80)];
             let (number, target) = random.pick(&ports);
             let object = format!("Service istio-system/{HEADLESS}");
-            set(&object, "/spec/ports", json!([port("http", number, target.into())]))
+            put(&object, "/spec/ports", json!([port("http", number, target.into())]))
         }
         5..=6 => {
             let names = [whole(SERVICES[0]), whole(SERVICES[1]), whole(SERVICES[2]), whole(ALIAS), whole("nothing")];
             let names = [names.as_slice(), &[format!("{}.", whole(SERVICES[1])), "models.example.org".to_owned()]];
             let object = format!("Service istio-system/{ALIAS}");
-            set(&object, "/spec/externalName", random.pick(&names.concat()).into())
+            put(&object, "/spec/externalName", random.pick(&names.concat()).into())
         }
         7..=8 => {
             let names = ["*.example.com", "iris.models.example.com, iris.other.example.com", "*.corp.example.org"];
             let key = "external-dns.alpha.kubernetes.io/hostname";
             let choices = [json!({key: names[0]}), json!({key: names[1]}), json!({key: names[2]}), json!({})];
-            set(&any, "/metadata/annotations", random.pick(&choices))
+            put(&any, "/metadata/annotations", random.pick(&choices))
         }
-        9 => set(&any, "/spec/type", random.pick(&["ClusterIP", "LoadBalancer", "NodePort"]).into()),
+        9 => put(&any, "/spec/type", random.pick(&["ClusterIP", "LoadBalancer", "NodePort"]).into()),
         10 => json!({"object": any, "set": {"/spec/type": "ExternalName", "/spec/externalName": whole(SERVICES[1])}}),
         11 => {
             let export = "networking.istio.io/exportTo";
             let targets = ["istio-system", "models,other", ".,*", "*,~", ""];
-            set(&any, "/metadata/annotations", json!({export: random.pick(&targets)}))
+            put(&any, "/metadata/annotations", json!({export: random.pick(&targets)}))
         }
-        12 => set(&any, "/spec/selector", json!({})),
+        12 => put(&any, "/spec/selector", json!({})),
         _ => json!({"object": other, "delete": true}),
     }
 }
@@ -310,11 +315,11 @@ fn inference_service(random: &mut Random) -> Value {
     let component = json!({"containers": [{"name": "kserve-container", "image": "auto"}]});
     let parts = [component, Value::Null];
     let choices = [
-        set(&object, "/metadata/annotations", random.pick(&annotations)),
-        set(&object, "/spec/transformer", random.pick(&parts)),
-        set(&object, "/spec/explainer", random.pick(&parts)),
-        set(&object, "/spec/predictor/labels", random.pick(&[json!({"tier": "gold"}), Value::Null])),
-        set(SERVED, "/metadata/annotations", random.pick(&annotations[2..])),
+        put(&object, "/metadata/annotations", random.pick(&annotations)),
+        put(&object, "/spec/transformer", random.pick(&parts)),
+        put(&object, "/spec/explainer", random.pick(&parts)),
+        put(&object, "/spec/predictor/labels", random.pick(&[json!({"tier": "gold"}), Value::Null])),
+        put(SERVED, "/metadata/annotations", random.pick(&annotations[2..])),
     ];
     random.pick(&choices)
 }
@@ -322,12 +327,12 @@ fn inference_service(random: &mut Random) -> Value {
 fn container_ports(random: &mut Random) -> Value {
     let ports = random.pick(&[container_port(8081, 8080), container_port(8080, 8081), json!([])]);
     let choices = [
-        set(
+        put(
             &format!("Deployment istio-system/{}", random.pick(&DEPLOYMENTS)),
             "/spec/template/spec/containers/0/ports",
             ports.clone(),
         ),
-        set(random.pick(&PODS), "/spec/containers/0/ports", ports),
+        put(random.pick(&PODS), "/spec/containers/0/ports", ports),
     ];
     random.pick(&choices)
 }
