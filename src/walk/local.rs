@@ -123,7 +123,7 @@ impl Walker<'_, '_> {
         let config = self.facts.istio_config();
         let labels = subject.service_labels(component);
         let entries = istio.local_for(&labels);
-        let external = if self.is_public(subject) { istio.external_for(&labels) } else { Vec::new() };
+        let external = if self.is_public(subject, component) { istio.external_for(&labels) } else { Vec::new() };
         // Without local gateways net-istio leaves the match open to every gateway that the VirtualService is bound to.
         let matched = if entries.is_empty() { &external } else { &entries };
         Route {
@@ -225,11 +225,11 @@ impl Walker<'_, '_> {
         (GatewayRef::resolve(&value.value, &subject.namespace), self.kserve_site(field, value))
     }
 
-    /// Whether Knative gives the InferenceService a public host.
-    pub(super) fn is_public(&self, subject: &Subject) -> bool {
+    /// Whether Knative gives a component of the InferenceService a public host.
+    pub(super) fn is_public(&self, subject: &Subject, component: Component) -> bool {
         let domain = match &self.configuration.domain {
             Lookup::Present(domains) => {
-                domains.domain_for(&subject.service_labels(subject.front()), &self.facts.cluster_domain)
+                domains.domain_for(&subject.service_labels(component), &self.facts.cluster_domain)
             }
             Lookup::Absent | Lookup::Unknown(_) => None,
         };
@@ -239,7 +239,7 @@ impl Walker<'_, '_> {
     /// The Gateways that KServe's VirtualService is bound to.
     pub(super) fn kserve_bound(&self, subject: &Subject, config: &KserveConfig) -> Vec<GatewayRef> {
         let mut bound = vec![GatewayRef::resolve(&config.local_gateway.value, &subject.namespace)];
-        if self.is_public(subject) {
+        if self.is_public(subject, subject.front()) {
             bound.push(GatewayRef::resolve(&config.ingress_gateway.value, &subject.namespace));
         }
         bound
