@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use configuration::{Entry, chosen, is_private, labels_of, own_mode};
-use listeners::{Placed, chains, for_name};
+use listeners::{Placed, chains, for_name, is_http};
 use services::{Pod, has_selector, is_headless, port_of, target, usual_port};
 
 const DOMAIN: &str = "svc.cluster.local";
@@ -502,7 +502,16 @@ impl<'a> World<'a> {
             })
             .filter(|(_, server)| self.translated(server["port"]["number"].as_u64().unwrap_or(0), space, pod) == port)
             .collect();
-        let Some(chains) = chains(&here) else { return fails(format!("Envoy refuses what wants {port}")) };
+        let Some(chains) = chains(&here) else {
+            // That istiod compares protocols as they are spelled is more than plumbline knows: HTTP and HTTP2 behind a server
+            // with another address make two chains, which Envoy refuses.
+            let spelled = here.iter().map(|(_, server)| text(&server["port"], "protocol"));
+            let spellings: BTreeSet<_> = spelled.filter(|protocol| is_http(protocol)).collect();
+            if spellings.len() > 1 {
+                return unclear("one address opened twice");
+            }
+            return fails(format!("Envoy refuses what wants {port}"));
+        };
         if chains.is_empty() {
             return fails(format!("nothing listens on {port}"));
         }

@@ -42,13 +42,20 @@ pub(super) fn follows(objects: &Objects, was: Option<&Value>, is: Option<&Value>
             writes.push((key.clone(), has.map(|spec| with_spec(objects, &key, "spec", spec))));
         }
     }
-    let selector = |serving: Option<&Value>| {
+    let service = |serving: Option<&Value>| {
         let chosen = serving?["spec"]["ingress"]["istio"]["knative-local-gateway"]["selector"].clone();
-        installs(serving).then(|| if is_empty(&chosen) { json!({"istio": "ingressgateway"}) } else { chosen })
+        let selector = if is_empty(&chosen) { json!({"istio": "ingressgateway"}) } else { chosen };
+        installs(serving).then(|| (format!("Service {}/{}", service_namespace(serving), SERVICES[1]), selector))
     };
-    if selector(was) != selector(is) {
-        let key = format!("Service istio-system/{}", SERVICES[1]);
-        writes.push((key.clone(), selector(is).map(|selector| with_spec(objects, &key, "selector", selector))));
+    match (service(was), service(is)) {
+        (was, is) if was == is => {}
+        // One that only moves leaves the old one behind.
+        (_, Some((key, selector))) => {
+            let object = with_spec(objects, &key, "selector", selector);
+            writes.push((key, Some(object)));
+        }
+        (Some((key, _)), None) => writes.push((key, None)),
+        (None, None) => {}
     }
     writes.retain(|(key, object)| objects.get(key) != object.as_ref());
     writes
@@ -58,6 +65,20 @@ pub(super) fn follows(objects: &Objects, was: Option<&Value>, is: Option<&Value>
 fn installs(serving: Option<&Value>) -> bool {
     let ingress = serving.map(|serving| serving["spec"]["ingress"].clone());
     ingress.is_some_and(|ingress| ingress.is_null() || ingress["istio"]["enabled"] == true)
+}
+
+/// The namespace of the Service `knative-local-gateway`: as the operator from 1.21 on finds it in the gateway list or key.
+fn service_namespace(serving: Option<&Value>) -> String {
+    let config = serving.map(|serving| serving["spec"]["config"].clone()).unwrap_or_default();
+    let named = ["config-istio", "istio"].into_iter().find_map(|name| {
+        let data = &config[name];
+        let list: Value = serde_json::from_str(data["local-gateways"].as_str().unwrap_or("[]")).unwrap_or_default();
+        let entry = list.as_array().into_iter().flatten().find(|entry| entry["name"] == SERVICES[1]);
+        let old = data["local-gateway.knative-serving.knative-local-gateway"].as_str();
+        let from_list = entry.and_then(|entry| entry["namespace"].as_str()).map(str::to_owned);
+        from_list.or_else(|| old.and_then(|service| service.split('.').nth(1)).map(str::to_owned))
+    });
+    named.unwrap_or_else(|| "istio-system".to_owned())
 }
 
 fn gateway_spec(serving: Option<&Value>, field: &str) -> Option<Value> {
@@ -79,14 +100,15 @@ fn is_empty(value: &Value) -> bool {
 /// An object as it is, or else as it is shipped, with its `spec`, or one field of that, written anew.
 fn with_spec(objects: &Objects, key: &str, field: &str, value: Value) -> Value {
     let mut object = objects.get(key).cloned().unwrap_or_else(|| {
-        let mut object = shipped()[key].clone();
-        if key.starts_with("Service ") {
-            let (_, own) = place(key);
+        let is_service = key.starts_with("Service ");
+        let stock = format!("Service istio-system/{}", SERVICES[1]);
+        let mut object = shipped()[if is_service { &stock } else { key }].clone();
+        if is_service {
+            object["metadata"]["namespace"] = place(key).0.into();
             let label = "experimental.istio.io/disable-gateway-port-translation";
             object["metadata"]["labels"] = json!({label: "true"});
             let port = |name: &str, port: u16, target: u16| json!({"name": name, "port": port, "protocol": "TCP", "targetPort": target});
             object["spec"]["ports"] = json!([port("http2", 80, 8081), port("https", 443, 8444)]);
-            debug_assert_eq!(own, SERVICES[1]);
         }
         object
     });
