@@ -15,7 +15,6 @@ use std::fmt;
 
 use serde_json::{Value, json};
 pub(crate) use shipped::shipped;
-pub(crate) use themes::theme;
 
 use crate::brute_force::{Effect, effect};
 
@@ -66,6 +65,11 @@ impl Random {
     fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())].clone()
     }
+}
+
+/// The writes that begin a sequence: those of up to two arrangements that take several.
+pub(crate) fn theme(random: &mut Random) -> Vec<Write> {
+    themes::theme(random)
 }
 
 /// One write, as a case file has it: `{"object": …, "set": {path: value}}`, or `"delete": true`, or `"restore": true`;

@@ -7,7 +7,7 @@ use super::further::{ALIAS, HEADLESS, NAMED};
 use super::{DOMAINS, GATEWAYS, ISTIO, KSERVE, NETWORK, Random, SERVICES, SERVING, STATUS, Write, place, put, whole};
 
 /// The writes that begin a sequence: none in one of four, those of up to two arrangements in the others.
-pub(crate) fn theme(random: &mut Random) -> Vec<Write> {
+pub(super) fn theme(random: &mut Random) -> Vec<Write> {
     let count = random.pick(&[0, 1, 1, 2]);
     (0..count).flat_map(|_| random.pick(&every())).map(Write).collect()
 }
