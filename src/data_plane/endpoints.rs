@@ -61,6 +61,10 @@ pub fn resolve(view: &View<'_>, host: &str, cluster_domain: &str, caller: Caller
         if service.kind != ServiceKind::ExternalName {
             return Ok(service);
         }
+        if caller == Caller::Gateway && service.external_name.ends_with('.') {
+            // A name like any other to DNS; istiod looks it up as it is written, and knows no host with a dot at its end.
+            return Err(Endpoints::Unresolvable);
+        }
         let target = named(view, &service.external_name, cluster_domain)?;
         if target.key == service.key {
             return Err(Endpoints::Unresolvable);

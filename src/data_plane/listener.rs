@@ -5,6 +5,7 @@ mod merge;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::data_plane::host;
 use crate::model::Labels;
 use crate::model::istio_gateway::{IstioGateway, Server};
 use crate::model::service::Service;
@@ -131,6 +132,32 @@ impl<'v> GatewayPods<'v> {
     #[must_use]
     pub fn servers_at(&self, port: u16) -> Vec<BoundServer> {
         self.servers_numbered(&self.numbers_of(port))
+    }
+
+    /// The server whose filter chain takes a TLS connection for a host: Envoy goes by the longest server name that covers it.
+    #[must_use]
+    pub fn server_for_name(&self, port: u16, name: &str) -> Option<BoundServer> {
+        let length = |bound: &BoundServer| {
+            let hosts = bound.server().hosts.iter().map(|pattern| host::split(pattern, "").1);
+            let covering: Vec<_> = hosts.clone().filter(|pattern| host::matches(pattern, name)).collect();
+            // With a lone wildcard among its hosts a chain matches no server name, but whatever no other one does.
+            let is_any = hosts.clone().any(|pattern| pattern == "*");
+            covering
+                .into_iter()
+                .map(|pattern| {
+                    if is_any {
+                        1
+                    } else if pattern == name {
+                        usize::MAX
+                    } else {
+                        pattern.len()
+                    }
+                })
+                .max()
+        };
+        let servers = Merged::of(self.servers_at(port).iter()).ending_tls();
+        let covering = servers.into_iter().filter_map(|bound| Some((length(&bound)?, bound)));
+        covering.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, bound)| bound)
     }
 
     /// The numbers that mean a port.

@@ -173,7 +173,8 @@ impl RawServer {
             tls: self.tls.map(|tls| Tls {
                 https_redirect: tls.https_redirect,
                 istio_mutual: tls.mode == "ISTIO_MUTUAL",
-                passthrough: matches!(tls.mode.as_str(), "PASSTHROUGH" | "AUTO_PASSTHROUGH"),
+                // The mode that is not given is the first of its enumeration.
+                passthrough: matches!(tls.mode.as_str(), "" | "PASSTHROUGH" | "AUTO_PASSTHROUGH"),
             }),
         }
     }

@@ -123,7 +123,7 @@ impl Walker<'_, '_> {
         let config = self.facts.istio_config();
         let labels = subject.service_labels(component);
         let entries = istio.local_for(&labels);
-        let external = if self.is_public(subject) { istio.external_for(&labels) } else { Vec::new() };
+        let external = if self.is_public(subject, component) { istio.external_for(&labels) } else { Vec::new() };
         // Without local gateways net-istio leaves the match open to every gateway that the VirtualService is bound to.
         let matched = if entries.is_empty() { &external } else { &entries };
         Route {
@@ -225,11 +225,11 @@ impl Walker<'_, '_> {
         (GatewayRef::resolve(&value.value, &subject.namespace), self.kserve_site(field, value))
     }
 
-    /// Whether Knative gives the InferenceService a public host.
-    pub(super) fn is_public(&self, subject: &Subject) -> bool {
+    /// Whether Knative gives a component of the InferenceService a public host.
+    pub(super) fn is_public(&self, subject: &Subject, component: Component) -> bool {
         let domain = match &self.configuration.domain {
             Lookup::Present(domains) => {
-                domains.domain_for(&subject.service_labels(subject.front()), &self.facts.cluster_domain)
+                domains.domain_for(&subject.service_labels(component), &self.facts.cluster_domain)
             }
             Lookup::Absent | Lookup::Unknown(_) => None,
         };
@@ -239,7 +239,7 @@ impl Walker<'_, '_> {
     /// The Gateways that KServe's VirtualService is bound to.
     pub(super) fn kserve_bound(&self, subject: &Subject, config: &KserveConfig) -> Vec<GatewayRef> {
         let mut bound = vec![GatewayRef::resolve(&config.local_gateway.value, &subject.namespace)];
-        if self.is_public(subject) {
+        if self.is_public(subject, subject.front()) {
             bound.push(GatewayRef::resolve(&config.ingress_gateway.value, &subject.namespace));
         }
         bound
@@ -257,12 +257,12 @@ pub(super) fn refused(hop: Hop, config: ObjectKey, refusal: &Refusal) -> End {
     broken(hop, Cause::Refused { config, refusal: refusal.clone() }, site)
 }
 
-/// The port that a local client uses: the one it used before; else HTTP's, or, where the Service has none, the first
-/// that faces clients (some distributions expose HTTPS only).
+/// The port that a local client uses: the one it used before, unless HTTP's takes the place of that; else HTTP's, or, where
+/// the Service has none, the first that faces clients (some distributions expose HTTPS only).
 fn client_port(service: &Service, before: Option<&Request>) -> u16 {
     let has = |number: u16| service.tcp_port(number).is_some();
     match before.and_then(|request| request.entries.first()) {
-        Some((_, used)) if has(*used) || *used == HTTP_PORT => *used,
+        Some((_, used)) if has(*used) || !has(HTTP_PORT) => *used,
         _ if has(HTTP_PORT) => HTTP_PORT,
         _ => {
             let facing = service.ports.iter().find(|port| port.tcp && !ISTIO_PORTS.contains(&port.port));

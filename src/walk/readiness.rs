@@ -32,7 +32,8 @@ impl Walker<'_, '_> {
         let labels = subject.service_labels(Component::Predictor);
         let local = istio.local_for(&labels);
         // Only a public service has a rule that needs the external gateways.
-        let external = if self.is_public(subject) { istio.external_for(&labels) } else { Vec::new() };
+        let external =
+            if self.is_public(subject, Component::Predictor) { istio.external_for(&labels) } else { Vec::new() };
         for entry in local.iter().chain(&external) {
             let reference = &entry.gateway;
             match self.view.gateway(&reference.namespace, &reference.name) {

@@ -118,10 +118,17 @@ impl Walker<'_, '_> {
             })
         };
         if route.tls {
-            let named =
-                route.gateways.iter().flat_map(|(gateway, _)| on_pods.servers_of(&gateway.namespace, &gateway.name));
+            if matches!(listener, Listener::Closed | Listener::NotHttp { open: false, .. }) {
+                return Err(unrouted_at(hop, Cause::NoListener));
+            }
+            let met = on_pods.server_for_name(port, &route.host);
+            if let Some(met) = &met {
+                self.note(&met.gateway);
+            }
+            let is_meant =
+                |bound: &BoundServer| route.gateways.iter().any(|(gateway, _)| is_named(gateway, &bound.gateway));
             return self
-                .carrier(named.filter(|bound| is_https_on(bound, port)), route)
+                .carrier(met.into_iter().filter(is_meant), route)
                 .ok_or_else(|| unrouted_at(route.hops.1, Cause::NoVirtualHost));
         }
         match &listener {
@@ -297,10 +304,6 @@ impl Candidate {
             }
         }
     }
-}
-
-fn is_https_on(bound: &BoundServer, port: u16) -> bool {
-    bound.port == port && bound.server().is_tls() && bound.server().protocol == Protocol::Https
 }
 
 /// The server that keeps another one from a port.

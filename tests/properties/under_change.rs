@@ -13,10 +13,14 @@ use crate::NOW;
 use crate::brute_force::{Effect, Request, working};
 use crate::cluster::{Cluster, read};
 use crate::layout::settings;
-use crate::sequences::{Objects, Random, Write, case, case_text, effect_of, is_judged, laid_over, shipped, shrunk};
+use crate::sequences::{
+    Objects, Random, Write, case, case_text, effect_of, is_judged, laid_over, shipped, shrunk, theme,
+};
 
 /// How many writes a sequence has.
 const LENGTH: usize = 30;
+/// How many sequences that are judged wrongly one run tells of.
+const FAILURES_TOLD: usize = 6;
 
 /// A cluster that writes are made to.
 struct Run {
@@ -157,18 +161,26 @@ fn random_sequences_are_judged_as_brute_force_judges_them() {
     let first: u64 = asked("PLUMBLINE_SEED").unwrap_or(1);
     let count: u64 = asked("PLUMBLINE_SEQUENCES").unwrap_or(45);
     let mut counts = Counts::default();
+    let mut failures = Vec::new();
     for seed in first..first + count {
         let mut random = Random::of(seed);
         let mut run = Run::begin();
         let mut writes = Vec::new();
+        let mut begun = theme(&mut random).into_iter();
         for _ in 0..LENGTH {
-            let write = Write::random(&mut random, &run.objects, &run.shipped);
+            let next = begun.next();
+            let write = next.unwrap_or_else(|| Write::random(&mut random, &run.objects, &run.shipped));
             writes.push(write.clone());
             if run.make(&write).is_err() {
                 let few = shrunk(&writes, |writes| replay(writes).is_err());
                 let wrong = replay(&few).err().unwrap_or_default();
-                panic!("seed {seed}: {wrong}\n{}", case_text(&wrong, &few));
+                failures.push(format!("seed {seed}: {wrong}\n{}", case_text(&wrong, &few)));
+                break;
             }
+        }
+        // Whatever is wrong is wrong for many seeds; a few tell what it is.
+        if failures.len() == FAILURES_TOLD {
+            break;
         }
         counts.admitted += run.counts.admitted;
         counts.refused += run.counts.refused;
@@ -176,6 +188,7 @@ fn random_sequences_are_judged_as_brute_force_judges_them() {
         counts.unclear += run.counts.unclear;
     }
     println!("{counts:?}");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
     // A test that sees mostly one verdict, or mostly nothing it can tell, proves little.
     let all = counts.admitted + counts.refused;
     assert!(counts.refused * 10 > all && counts.admitted * 4 > all && counts.unclear * 3 < all, "{counts:?}");
@@ -184,7 +197,7 @@ fn random_sequences_are_judged_as_brute_force_judges_them() {
 #[test]
 fn every_request_works_in_the_cluster_that_sequences_begin_with() {
     let objects: Vec<_> = shipped().into_values().collect();
-    let expected = [(Request::Local, 5), (Request::External, 4), (Request::Predictor, 1), (Request::Ready, 5)];
+    let expected = [(Request::Local, 6), (Request::External, 5), (Request::Predictor, 2), (Request::Ready, 6)];
     assert_eq!(working(&objects).into_iter().collect::<Vec<_>>(), expected);
 }
 

@@ -1,10 +1,20 @@
 //! Random writes to a small cluster, weighted to what people do: a field changed, an object deleted, and what is not as it
 //! was at first put back.
 
+#[path = "sequences/further.rs"]
+mod further;
+#[path = "sequences/operator.rs"]
+mod operator;
+#[path = "sequences/shipped.rs"]
+mod shipped;
+#[path = "sequences/themes.rs"]
+mod themes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+pub(crate) use shipped::shipped;
 
 use crate::brute_force::{Effect, effect};
 
@@ -28,7 +38,8 @@ const GATEWAYS: [&str; 3] =
 const SERVICES: [&str; 3] = ["istio-ingressgateway", "knative-local-gateway", "custom"];
 const DEPLOYMENTS: [&str; 2] = ["istio-ingressgateway", "custom"];
 /// InferenceServices that come and go; `models/iris` stays, so that something is always at stake.
-const OTHERS: [&str; 4] = ["models/premium", "online-serving/iris", "online-serving/private", "other/iris"];
+const OTHERS: [&str; 5] =
+    ["models/explained", "models/premium", "online-serving/iris", "online-serving/private", "other/iris"];
 
 /// Writes that the webhook is asked about; the others are the weather.
 pub(crate) fn is_judged(object: &str) -> bool {
@@ -56,6 +67,11 @@ impl Random {
     }
 }
 
+/// The writes that begin a sequence: those of up to two arrangements that take several.
+pub(crate) fn theme(random: &mut Random) -> Vec<Write> {
+    themes::theme(random)
+}
+
 /// One write, as a case file has it: `{"object": …, "set": {path: value}}`, or `"delete": true`, or `"restore": true`;
 /// `"declared": true` where a transition is declared on it.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,7 +95,7 @@ impl Write {
     /// A random write to a cluster.
     pub(crate) fn random(random: &mut Random, objects: &Objects, shipped: &Objects) -> Self {
         let astray: Vec<_> = shipped.iter().filter(|(key, object)| objects.get(*key) != Some(object)).collect();
-        let mut write = if !astray.is_empty() && random.below(10) < 4 {
+        let mut write = if !astray.is_empty() && random.below(10) < 3 {
             json!({"object": random.pick(&astray).0, "restore": true})
         } else {
             edit(random)
@@ -112,30 +128,20 @@ impl Write {
 /// The cluster with one object written, and with what the Knative operator writes after it.
 pub(crate) fn laid_over(objects: &Objects, key: &str, object: Option<&Value>) -> Objects {
     let mut after = objects.clone();
-    if let Some((derived, object)) = followed(objects, key, object) {
-        after.insert(derived, object);
-    }
-    match object {
-        Some(object) => after.insert(key.to_owned(), object.clone()),
-        None => after.remove(key),
+    let mut lay = |key: String, object: Option<Value>| match object {
+        Some(object) => drop(after.insert(key, object)),
+        None => drop(after.remove(&key)),
     };
+    for (derived, object) in followed(objects, key, object) {
+        lay(derived, object);
+    }
+    lay(key.to_owned(), object.cloned());
     after
 }
 
-/// What the operator writes when a `KnativeServing` is written: the keys given there, and no more those given there before.
-pub(crate) fn followed(objects: &Objects, key: &str, object: Option<&Value>) -> Option<(String, Value)> {
-    if key != SERVING {
-        return None;
-    }
-    let given = |serving: Option<&Value>| -> Map<String, Value> {
-        serving.and_then(|serving| serving["spec"]["config"]["istio"].as_object().cloned()).unwrap_or_default()
-    };
-    let (was, is) = (given(objects.get(key)), given(object));
-    let mut config = objects.get(ISTIO).cloned().unwrap_or_else(|| config_map(ISTIO, json!({})));
-    let data = config["data"].as_object_mut()?;
-    data.retain(|key, _| !was.contains_key(key));
-    data.extend(is.clone());
-    (was != is).then(|| (ISTIO.to_owned(), config))
+/// What the operator writes, or takes away, when a `KnativeServing` is written.
+pub(crate) fn followed(objects: &Objects, key: &str, object: Option<&Value>) -> Vec<(String, Option<Value>)> {
+    if key == SERVING { operator::follows(objects, objects.get(key), object) } else { Vec::new() }
 }
 
 /// What a write to a cluster does.
@@ -204,7 +210,16 @@ fn set(object: &mut Value, path: &str, value: &Value) {
     }
 }
 
+/// A write that sets one field.
+#[allow(clippy::needless_pass_by_value, reason = "values are written where they are used")]
+fn put(object: &str, path: &str, value: Value) -> Value {
+    json!({"object": object, "set": {path: value}})
+}
+
 fn edit(random: &mut Random) -> Value {
+    if random.below(2) == 0 {
+        return further::edit(random);
+    }
     match random.below(20) {
         0..=3 => kserve_edit(random),
         4..=5 => json!({"object": ISTIO, "set": istio_edit(random)}),
@@ -427,95 +442,6 @@ fn service_edit(random: &mut Random, object: &str) -> Value {
         8 => set("/spec/type", random.pick(&["ClusterIP", "LoadBalancer"]).into()),
         _ => json!({"object": object, "delete": true}),
     }
-}
-
-/// A cluster in which every request works.
-pub(crate) fn shipped() -> Objects {
-    let mut objects = Objects::new();
-    let mut add = |key: &str, mut object: Value| {
-        let (kind, _) = key.split_once(' ').unwrap();
-        let (space, name) = place(key);
-        object["kind"] = kind.into();
-        for (field, default) in [("labels", json!({})), ("annotations", json!({}))] {
-            if object["metadata"][field].is_null() {
-                object["metadata"][field] = default;
-            }
-        }
-        object["metadata"]["namespace"] = space.into();
-        object["metadata"]["name"] = name.into();
-        objects.insert(key.to_owned(), object);
-    };
-    let ingress = json!({
-        "ingressGateway": GATEWAYS[0],
-        "localGateway": GATEWAYS[1],
-        "localGatewayService": whole(SERVICES[1]),
-        "knativeLocalGatewayService": "",
-        "ingressDomain": "example.com",
-        "ingressClassName": "istio",
-        "urlScheme": "http",
-        "disableIstioVirtualHost": false,
-    });
-    let deploy = r#"{"defaultDeploymentMode": "Serverless"}"#;
-    add(KSERVE, config_map(KSERVE, json!({"ingress": ingress.to_string(), "deploy": deploy})));
-    add(ISTIO, config_map(ISTIO, json!({STATUS: "false"})));
-    add(DOMAINS, config_map(DOMAINS, json!({"example.com": ""})));
-    add(NETWORK, config_map(NETWORK, json!({"ingress-class": "istio.ingress.networking.knative.dev"})));
-    add(
-        SERVING,
-        json!({"apiVersion": "operator.knative.dev/v1beta1", "spec": {"config": {"istio": {STATUS: "false"}}}}),
-    );
-    for (place, (number, istio)) in
-        GATEWAYS.iter().zip([(80, "ingressgateway"), (8081, "ingressgateway"), (80, "custom")])
-    {
-        let port = json!({"number": number, "name": "http", "protocol": "HTTP"});
-        let spec = json!({"selector": {"istio": istio}, "servers": [{"port": port, "hosts": ["*"]}]});
-        add(&format!("Gateway {place}"), json!({"apiVersion": "networking.istio.io/v1", "spec": spec}));
-    }
-    for (name, (kind, target, istio)) in SERVICES.iter().zip([
-        ("LoadBalancer", 8080, "ingressgateway"),
-        ("ClusterIP", 8081, "ingressgateway"),
-        ("ClusterIP", 8080, "custom"),
-    ]) {
-        let port = json!({"name": "http", "port": 80, "protocol": "TCP", "targetPort": target});
-        let labels = if *name == "istio-ingressgateway" { json!({"istio": istio}) } else { json!({}) };
-        let spec = json!({"type": kind, "selector": {"istio": istio}, "ports": [port]});
-        add(
-            &format!("Service istio-system/{name}"),
-            json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}),
-        );
-    }
-    for (name, istio) in DEPLOYMENTS.iter().zip(["ingressgateway", "custom"]) {
-        let template = json!({
-            "metadata": {"labels": {"app": name, "istio": istio}},
-            "spec": {"containers": [{"name": "proxy", "image": "auto"}]},
-        });
-        let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template});
-        add(&format!("Deployment istio-system/{name}"), json!({"apiVersion": "apps/v1", "spec": spec}));
-    }
-    for (pod, labels) in PODS.iter().zip([
-        json!({"app": "istio-ingressgateway", "istio": "ingressgateway"}),
-        json!({"app": "canary", "istio": "ingressgateway"}),
-    ]) {
-        let spec = json!({"containers": [{"name": "proxy", "image": "auto"}]});
-        add(pod, json!({"apiVersion": "v1", "metadata": {"labels": labels}, "spec": spec}));
-    }
-    for place in ["models/iris"].iter().chain(&OTHERS) {
-        let labels = match *place {
-            "models/premium" => json!({"tier": "gold"}),
-            "online-serving/private" => json!({"networking.knative.dev/visibility": "cluster-local"}),
-            _ => json!({}),
-        };
-        let mut spec =
-            json!({"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://models/iris"}}});
-        if *place == "online-serving/iris" {
-            spec["transformer"] = json!({"containers": [{"name": "transformer", "image": "auto"}]});
-        }
-        add(
-            &format!("InferenceService {place}"),
-            json!({"apiVersion": "serving.kserve.io/v1beta1", "metadata": {"labels": labels}, "spec": spec}),
-        );
-    }
-    objects
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "objects are written where they are used")]

@@ -86,13 +86,24 @@ impl<'s> Merged<'s> {
         Some(self.slots.len() - 1)
     }
 
+    fn on_own_address(&self) -> Vec<&Slot<'s>> {
+        let is_own = |slot: &&Slot<'_>| matches!(slot.bind, "" | "0.0.0.0");
+        let slots: Vec<_> = self.slots.iter().filter(is_own).collect();
+        if slots.is_empty() {
+            return self.slots.iter().filter(|slot| matches!(slot.bind, "::" | "[::]")).collect();
+        }
+        slots
+    }
+
+    /// The servers that end TLS for connections to the pods' own address.
+    pub(super) fn ending_tls(&self) -> Vec<BoundServer> {
+        let servers = self.on_own_address().into_iter().flat_map(|slot| &slot.servers);
+        servers.filter(|bound| bound.server().terminates_https()).map(|bound| (*bound).clone()).collect()
+    }
+
     /// What a plaintext HTTP connection to the pods' own address meets.
     pub(super) fn listener(self) -> Listener {
-        let on_own_address = |slot: &&Slot<'_>| matches!(slot.bind, "" | "0.0.0.0");
-        let mut slots: Vec<&Slot<'_>> = self.slots.iter().filter(on_own_address).collect();
-        if slots.is_empty() {
-            slots = self.slots.iter().filter(|slot| matches!(slot.bind, "::" | "[::]")).collect();
-        }
+        let slots = self.on_own_address();
         let dropped =
             |others: &[&BoundServer]| self.dropped.iter().chain(others).map(|bound| (*bound).clone()).collect();
         let http: Vec<_> = slots.iter().filter(|slot| slot.protocol == Protocol::Http).collect();
