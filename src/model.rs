@@ -25,6 +25,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer};
 
 use crate::object::{Kind, ObjectKey};
+use crate::quote;
 use config_map::ConfigMap;
 use inference_service::InferenceService;
 use istio_gateway::IstioGateway;
@@ -102,6 +103,14 @@ pub enum Object {
     InferenceService(Arc<InferenceService>),
 }
 
+/// The longest message of serde, which repeats a wrong value as it is, that is passed on.
+const LONGEST_MESSAGE: usize = 300;
+
+/// What serde says is wrong, fit for a terminal.
+fn told(error: &serde_json::Error) -> String {
+    quote::shortened(&quote::printable(&error.to_string()), LONGEST_MESSAGE)
+}
+
 /// Why an object could not be read.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ModelError {
@@ -135,7 +144,7 @@ impl Object {
     {
         let raw = parse(kind).map_err(|error| ModelError::Shape {
             key: ObjectKey::new(kind, "", ""),
-            message: format!("not a {kind} as its API defines it: {error}"),
+            message: format!("not a {kind} as its API defines it: {}", told(&error)),
         })?;
         raw.into_object(kind)
     }
@@ -274,7 +283,7 @@ impl RawObject {
         let namespace = if kind.is_namespaced() { metadata.namespace.clone() } else { "".into() };
         let key = ObjectKey::new(kind, namespace, metadata.name.clone());
         let meta = metadata.into_meta();
-        let shape = |error: serde_json::Error| ModelError::Shape { key: key.clone(), message: error.to_string() };
+        let shape = |error: serde_json::Error| ModelError::Shape { key: key.clone(), message: told(&error) };
         let spec = spec.unwrap_or(serde_json::Value::Null);
         let object = match kind {
             Kind::ConfigMap => Object::ConfigMap(Arc::new(ConfigMap::new(&key, meta, data))),
