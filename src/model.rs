@@ -108,7 +108,7 @@ const LONGEST_MESSAGE: usize = 300;
 
 /// What serde says is wrong, fit for a terminal.
 fn told(error: &serde_json::Error) -> String {
-    quote::shortened(&quote::printable(&error.to_string()), LONGEST_MESSAGE)
+    quote::line(&error.to_string(), LONGEST_MESSAGE)
 }
 
 /// Why an object could not be read.

@@ -67,6 +67,12 @@ pub fn printable(line: &str) -> String {
     line.chars().map(shown).collect()
 }
 
+/// A text that others wrote as one line of at most some characters.
+#[must_use]
+pub fn line(text: &str, most: usize) -> String {
+    shortened(&printable(text), most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

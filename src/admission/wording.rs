@@ -32,7 +32,7 @@ fn acts(character: char) -> bool {
 
 /// A caller's text as logs and traces take it: JSON keeps what turns the text after it round.
 pub(super) fn shown(text: &str) -> String {
-    quote::shortened(&quote::printable(text), LONGEST)
+    quote::line(text, LONGEST)
 }
 
 /// Joins the lines of a text with single spaces and drops control characters.

@@ -139,21 +139,14 @@ impl<'v> GatewayPods<'v> {
     pub fn server_for_name(&self, port: u16, name: &str) -> Option<BoundServer> {
         let length = |bound: &BoundServer| {
             let hosts = bound.server().hosts.iter().map(|pattern| host::split(pattern, "").1);
-            let covering: Vec<_> = hosts.clone().filter(|pattern| host::matches(pattern, name)).collect();
             // With a lone wildcard among its hosts a chain matches no server name, but whatever no other one does.
             let is_any = hosts.clone().any(|pattern| pattern == "*");
-            covering
-                .into_iter()
-                .map(|pattern| {
-                    if is_any {
-                        1
-                    } else if pattern == name {
-                        usize::MAX
-                    } else {
-                        pattern.len()
-                    }
-                })
-                .max()
+            let weight = |pattern: &str| match pattern {
+                _ if is_any => 1,
+                whole if whole == name => usize::MAX,
+                wildcard => wildcard.len(),
+            };
+            hosts.filter(|pattern| host::matches(pattern, name)).map(weight).max()
         };
         let servers = Merged::of(self.servers_at(port).iter()).ending_tls();
         let covering = servers.into_iter().filter_map(|bound| Some((length(&bound)?, bound)));

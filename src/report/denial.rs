@@ -75,7 +75,7 @@ pub fn causes(changed: &ObjectKey, findings: &[Finding]) -> Vec<StatusCause> {
 #[must_use]
 pub fn warning(finding: &Finding) -> String {
     let hop = finding.hop.map(|hop| format!(" {hop}")).unwrap_or_default();
-    quote::shortened(&quote::printable(&format!("{}{hop}: {}", finding.code, finding.message)), WARNING_LENGTH)
+    quote::line(&format!("{}{hop}: {}", finding.code, finding.message), WARNING_LENGTH)
 }
 
 /// Worst first, each turned to the object that is written.

@@ -198,7 +198,7 @@ pub(super) fn labels(labels: &Labels) -> String {
         return "nothing".to_owned();
     }
     let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{}={}", quote::name(key), value)).collect();
-    quote::shortened(&quote::printable(&pairs.join(", ")), 160)
+    quote::line(&pairs.join(", "), 160)
 }
 
 /// A server's hosts as a sentence repeats them.

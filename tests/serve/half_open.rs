@@ -1,14 +1,14 @@
 //! Connections whose other end has gone, or stays and says nothing, at every stage that a connection has.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::serving::{Serving, review};
-use crate::wire::{PATIENCE, get, until_closed};
+use crate::wire::{PATIENCE, drip, get, shake_hands, until_closed};
 use crate::{EXAMPLE, gateway};
 
 /// The longest that the server waits for a head, and some more for a busy machine.
@@ -66,9 +66,7 @@ fn resets_at_every_stage_leave_nothing_behind() {
             (head(body.len()) + &body).repeat(2),
         ] {
             let mut stream = serving.tls();
-            while stream.conn.is_handshaking() {
-                stream.conn.complete_io(&mut stream.sock).expect("a handshake");
-            }
+            shake_hands(&mut stream);
             stream.write_all(sent.as_bytes()).expect("sent");
             stream.flush().expect("sent");
             reset(stream.sock);
@@ -122,9 +120,7 @@ fn who_says_nothing_more_is_cut_off_at_every_stage() {
         scope.spawn(|| {
             timed("no request", HEAD, &|| {
                 let mut stream = patient(HEAD);
-                while stream.conn.is_handshaking() {
-                    stream.conn.complete_io(&mut stream.sock).expect("a handshake");
-                }
+                shake_hands(&mut stream);
                 until_closed(&mut stream)
             });
         });
@@ -133,24 +129,14 @@ fn who_says_nothing_more_is_cut_off_at_every_stage() {
             timed("a head that drips", HEAD, &|| {
                 let mut stream = patient(Duration::from_millis(500));
                 stream.write_all(b"POST /validate HTTP/1.1\r\nHost: a\r\nX: ").expect("sent");
-                let (started, mut answer) = (Instant::now(), [0; 1024]);
-                loop {
-                    assert!(started.elapsed() < HEAD, "a head that drips is read for ever");
-                    match stream.write_all(b"x").and_then(|()| stream.flush()).and_then(|()| stream.read(&mut answer)) {
-                        Ok(read) => break String::from_utf8_lossy(&answer[..read]).into_owned(),
-                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                        Err(error) => break error.to_string(),
-                    }
-                }
+                drip(&mut stream, b"x", HEAD)
             });
         });
         // Requests without end, of whose answers none is taken.
         scope.spawn(|| {
             timed("answers that nobody takes", HEAD, &|| {
                 let mut stream = patient(HEAD);
-                while stream.conn.is_handshaking() {
-                    stream.conn.complete_io(&mut stream.sock).expect("a handshake");
-                }
+                shake_hands(&mut stream);
                 stream.sock.set_write_timeout(Some(Duration::from_secs(5))).expect("a time");
                 let requests = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
                 let started = Instant::now();

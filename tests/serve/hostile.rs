@@ -14,7 +14,7 @@ use rustls::{ClientConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::serving::{Serving, review};
-use crate::wire::{PATIENCE, get, status, until_closed};
+use crate::wire::{PATIENCE, drip, get, status, until_closed};
 use crate::{EXAMPLE, HOSTS, config, gateway, named};
 
 /// The largest body that is read.
@@ -195,15 +195,7 @@ fn slow_and_silent_senders_are_cut_off_while_others_are_served() {
             let mut stream = serving.tls();
             stream.write_all(head(100_000, "2s").as_bytes()).expect("sent");
             stream.sock.set_read_timeout(Some(Duration::from_millis(100))).expect("a time");
-            let (started, mut answer) = (Instant::now(), [0; 1024]);
-            loop {
-                assert!(started.elapsed() < PATIENCE, "a body that drips is read for ever");
-                match stream.write_all(b" ").and_then(|()| stream.flush()).and_then(|()| stream.read(&mut answer)) {
-                    Ok(read) => break String::from_utf8_lossy(&answer[..read]).into_owned(),
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    Err(error) => break error.to_string(),
-                }
-            }
+            drip(&mut stream, b" ", PATIENCE)
         });
         // Nothing more, and nothing at all, from ends that are open or half closed.
         let silent = scope.spawn(|| {

@@ -16,6 +16,26 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
+/// Completes the handshake of a connection.
+pub(crate) fn shake_hands(stream: &mut Tls) {
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).expect("a handshake");
+    }
+}
+
+/// Sends a byte as often as nothing comes back in the time that the connection is read for; gives what comes in the end.
+pub(crate) fn drip(stream: &mut Tls, byte: &[u8], longest: Duration) -> String {
+    let (started, mut answer) = (Instant::now(), [0; 1024]);
+    loop {
+        assert!(started.elapsed() < longest, "what drips is read for ever");
+        match stream.write_all(byte).and_then(|()| stream.flush()).and_then(|()| stream.read(&mut answer)) {
+            Ok(read) => break String::from_utf8_lossy(&answer[..read]).into_owned(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => break error.to_string(),
+        }
+    }
+}
+
 impl Serving {
     /// A connection that has said nothing yet.
     pub(crate) fn tcp(&self) -> TcpStream {

@@ -311,16 +311,18 @@ fn kserve_edit(random: &mut Random) -> Value {
     }
 }
 
+/// An entry of a gateway list, for the services with these labels; for all where they are null.
+fn entry(gateway: &str, service: &str, labels: Value) -> Value {
+    let (space, name) = place(gateway);
+    let mut entry = json!({"name": name, "namespace": space, "service": whole(service)});
+    if !labels.is_null() {
+        entry["labelSelector"]["matchLabels"] = labels;
+    }
+    entry
+}
+
 /// A gateway list; mostly one that parses.
 fn list(random: &mut Random) -> Value {
-    let entry = |gateway: &str, service: &str, labels: Value| {
-        let (space, name) = place(gateway);
-        let mut entry = json!({"name": name, "namespace": space, "service": whole(service)});
-        if !labels.is_null() {
-            entry["labelSelector"] = json!({"matchLabels": labels});
-        }
-        entry
-    };
     let gold = json!({"tier": "gold"});
     let choices = [
         json!([entry(GATEWAYS[1], SERVICES[1], Value::Null)]),

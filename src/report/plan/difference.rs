@@ -85,7 +85,7 @@ fn document(text: &str) -> Option<Value> {
 
 fn told(value: &Value) -> String {
     let document = value.as_str().and_then(document);
-    quote::shortened(&quote::printable(&flow(document.as_ref().unwrap_or(value))), VALUE_LENGTH)
+    quote::line(&flow(document.as_ref().unwrap_or(value)), VALUE_LENGTH)
 }
 
 /// A value on one line, as YAML may be written, what it is called first.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::further::{ALIAS, HEADLESS, NAMED};
-use super::{DOMAINS, GATEWAYS, ISTIO, KSERVE, NETWORK, Random, SERVICES, SERVING, STATUS, Write, place, put, whole};
+use super::{DOMAINS, GATEWAYS, ISTIO, KSERVE, NETWORK, Random, SERVICES, SERVING, STATUS, Write, entry, put, whole};
 
 /// The writes that begin a sequence: none in one of four, those of up to two arrangements in the others.
 pub(super) fn theme(random: &mut Random) -> Vec<Write> {
@@ -15,14 +15,6 @@ pub(super) fn theme(random: &mut Random) -> Vec<Write> {
 fn every() -> Vec<Vec<Value>> {
     let kserve = |field: &str, value: Value| put(KSERVE, &format!("ingress/{field}"), value);
     let service = |name: &str| format!("Service istio-system/{name}");
-    let entry = |gateway: &str, service: &str, labels: Value| {
-        let (space, name) = place(gateway);
-        let mut entry = json!({"name": name, "namespace": space, "service": whole(service)});
-        if !labels.is_null() {
-            entry["labelSelector"] = json!({"matchLabels": labels});
-        }
-        entry
-    };
     let plain = |number: u16| json!([{"name": "http", "port": number, "protocol": "TCP", "targetPort": number}]);
     let destination = kserve("knativeLocalGatewayService", whole(SERVICES[1]).into());
     let (local, external) = (format!("Gateway {}", GATEWAYS[1]), format!("Gateway {}", GATEWAYS[0]));
