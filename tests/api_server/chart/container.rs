@@ -61,6 +61,28 @@ fn serve_understands_its_arguments() {
 }
 
 #[test]
+fn the_authority_of_the_callers_is_mounted_where_it_is_read() {
+    for certificate in ["certificate.mode=self-managed", "certificate.mode=cert-manager"] {
+        let values = format!("{certificate},clients.caConfigMap=callers,clients.names={{kube-apiserver,standby}}");
+        let (settings, pod) = settings_of(&["--set", &values]);
+
+        let path = settings["client-ca"].as_str().unwrap();
+        assert_eq!(settings["client-names"], toml::Value::from(vec!["kube-apiserver", "standby"]));
+
+        let (folder, file) = path.rsplit_once('/').unwrap();
+        let named = |list: &Value, key: &str, value: &str| {
+            list.as_array().unwrap().iter().find(|item| item[key] == value).cloned().unwrap()
+        };
+        let mount = named(&pod["containers"][0]["volumeMounts"], "mountPath", folder);
+        let volume = named(&pod["volumes"], "name", mount["name"].as_str().unwrap());
+        assert_eq!(volume["configMap"]["name"], "callers");
+        assert_eq!(volume["configMap"]["items"][0]["path"], file);
+    }
+    let (settings, pod) = settings_of(&[]);
+    assert!(!settings.contains_key("client-ca") && pod.get("volumes").is_none());
+}
+
+#[test]
 fn a_pod_is_killed_only_after_it_had_the_time_to_stop() {
     for args in [&[][..], &["--set", "drainSeconds=0"], &["--set", "drainSeconds=600"]] {
         let (settings, pod) = settings_of(args);
