@@ -103,12 +103,9 @@ pub enum Object {
     InferenceService(Arc<InferenceService>),
 }
 
-/// The longest message of serde, which repeats a wrong value as it is, that is passed on.
-const LONGEST_MESSAGE: usize = 300;
-
 /// What serde says is wrong, fit for a terminal.
 fn told(error: &serde_json::Error) -> String {
-    quote::line(&error.to_string(), LONGEST_MESSAGE)
+    quote::message(&error.to_string())
 }
 
 /// Why an object could not be read.

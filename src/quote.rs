@@ -2,6 +2,8 @@
 
 /// The longest text that a message repeats, in characters.
 const LONGEST: usize = 80;
+/// The longest message of a parser that is passed on, in characters.
+const LONGEST_MESSAGE: usize = 300;
 /// What takes the place of the rest of a shortened text.
 const REST: &str = "...";
 
@@ -65,6 +67,18 @@ pub fn printable(line: &str) -> String {
         _ => character.escape_debug().to_string(),
     };
     line.chars().map(shown).collect()
+}
+
+/// A text that others wrote, to stand between quotes that are not its own: escaped, on one line, at most 80 characters of it.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    line(text, LONGEST)
+}
+
+/// What a parser says, which may repeat the text it read as it is, made fit for a line.
+#[must_use]
+pub fn message(text: &str) -> String {
+    line(text, LONGEST_MESSAGE)
 }
 
 /// A text that others wrote as one line of at most some characters.

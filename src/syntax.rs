@@ -9,6 +9,8 @@ use std::fmt;
 
 pub use text_map::TextMap;
 
+use crate::quote;
+
 /// How deeply values may nest in each other.
 ///
 /// Go allows 10,000 levels; no configuration comes near either number, and a tree this deep is walked, compared and
@@ -72,8 +74,9 @@ pub struct SyntaxError {
 }
 
 impl SyntaxError {
-    pub(crate) fn new(message: impl Into<String>, offset: usize) -> Self {
-        Self { message: message.into(), offset }
+    /// Escapes and shortens what a message repeats of the text, the parsers' own messages included.
+    pub(crate) fn new(message: impl AsRef<str>, offset: usize) -> Self {
+        Self { message: quote::message(message.as_ref()), offset }
     }
 }
 

@@ -14,6 +14,7 @@ mod stream;
 use granit_parser::{ErrorKind, Parser, ScanError};
 
 use super::{MAX_DEPTH, Node, SyntaxError};
+use crate::quote;
 use build::Builder;
 use mend::{MAX_MENDS, Mend, Stop};
 use refusal::Refusal;
@@ -109,7 +110,7 @@ fn in_go_words(error: &ScanError, text: &str, base: usize) -> Stop {
         ErrorKind::RecursionLimitExceeded => format!("exceeded max depth of {MAX_DEPTH}"),
         ErrorKind::UnknownAnchor => {
             let name = text[offset..].trim_start_matches('*').split([' ', '\t', '\r', '\n', ',', ']', '}']).next();
-            format!("unknown anchor '{}' referenced", name.unwrap_or_default().escape_debug())
+            format!("unknown anchor '{}' referenced", quote::excerpt(name.unwrap_or_default()))
         }
         ErrorKind::UnexpectedCharacter { character } => {
             format!("found character that cannot start any token: '{}'", character.escape_debug())

@@ -6,6 +6,7 @@ use std::ops::Range;
 use granit_parser::{Event, ScalarStyle, StructureStyle, Tag};
 
 use super::scalar::{Scalar, json_number};
+use crate::quote;
 use crate::syntax::{Entry, MAX_DEPTH, Node, Span, SyntaxError, Value};
 
 /// How many nodes a document may hold for its anchors and gain by its aliases, all in all.
@@ -119,8 +120,8 @@ impl<'t> Builder<'t> {
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor) else {
                     let name = &self.text[range];
-                    let message =
-                        format!("anchor '{}' value contains itself", name.trim_start_matches('*').escape_debug());
+                    let name = quote::excerpt(name.trim_start_matches('*'));
+                    let message = format!("anchor '{name}' value contains itself");
                     return Err(SyntaxError::new(message, span.start));
                 };
                 charge(node, &mut self.nodes_left, &mut self.bytes_left, span.start)?;

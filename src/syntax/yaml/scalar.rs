@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::quote;
+
 /// A scalar, resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {
@@ -65,7 +67,11 @@ impl Scalar {
             }
             _ => return Ok(Self::Text(text.to_owned())),
         };
-        if fits { Ok(resolved) } else { Err(format!("cannot decode !!{} `{text}` as a !!{tag}", resolved.tag())) }
+        if fits {
+            Ok(resolved)
+        } else {
+            Err(format!("cannot decode !!{} `{}` as a !!{tag}", resolved.tag(), quote::excerpt(text)))
+        }
     }
 
     fn tag(&self) -> &'static str {

@@ -24,7 +24,7 @@ pub(crate) fn parse_documents_from(text: &str, from: usize) -> Vec<Result<Node, 
             start = line_start + line.len();
             let rest = rest.trim();
             if !rest.is_empty() && !rest.starts_with('#') {
-                let message = format!("invalid Yaml document separator: {}", quote::printable(rest));
+                let message = format!("invalid Yaml document separator: {}", quote::excerpt(rest));
                 documents.push(Err(SyntaxError::new(message, line_start)));
             }
         }

@@ -56,6 +56,11 @@ fn errors_say_what_and_where() {
         ("a: &a [*a]", "anchor 'a' value contains itself", "*a]"),
         ("a: é\u{7}", "control characters are not allowed", "\u{7}"),
         ("a:\n \tb: 2", "found character that cannot start any token: a tab does not indent", "\tb: 2"),
+        (
+            "a: !!int \"x\\u001b[31m\n\n  y\"",
+            r"cannot decode !!str `x\u{1b}[31m\ny` as a !!int",
+            "\"x\\u001b[31m\n\n  y\"",
+        ),
         ("a: !!int x", "cannot decode !!str `x` as a !!int", "x"),
         ("a: .inf", "json: unsupported value: +Inf", ".inf"),
         ("&a .inf : *a", "json: unsupported value: +Inf", ".inf : *a"),
@@ -68,6 +73,17 @@ fn errors_say_what_and_where() {
     for (text, message, rest) in vectors {
         let error = parse(text).unwrap_err();
         assert_eq!((error.message.as_str(), &text[error.offset..]), (message, rest), "{text:?}");
+    }
+}
+
+#[test]
+fn errors_repeat_little_of_a_long_text() {
+    let long = "x".repeat(10_000);
+    for text in
+        [format!("a: !!int {long}"), format!("a: *{long}"), format!("a: &{long} [*{long}]"), format!("--- {long}\n")]
+    {
+        let error = parse_documents(&text).into_iter().find_map(Result::err).unwrap();
+        assert!(error.message.contains("xx...") && error.message.len() < 200, "{error}");
     }
 }
 
