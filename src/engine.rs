@@ -167,14 +167,14 @@ pub fn judge_on(cluster: &View<'_>, changes: &[Change], settings: &JudgeSettings
     for change in &deciding {
         after = after.with(change.key.clone(), change.after.clone());
     }
-    let mut delta = delta::Delta::new(&before, &after, &facts, settings);
+    let mut delta = delta::Delta::new(&before, &after, &facts, settings, &changed);
     if delta.is_ambiguous() {
         return judge_each_meaning(cluster, changes, settings);
     }
     delta.compare_configurations();
     delta.compare_requests();
     let by_operator = deciding.iter().all(|change| change.actor == Actor::Operator);
-    let moves_nothing = delta.moves_nothing(&changed);
+    let moves_nothing = delta.moves_nothing();
     let mut judgement = delta.conclude(&changed, by_operator);
     if moves_nothing && judgement.warnings.is_empty() {
         // No sibling, however fresh, could make a difference.

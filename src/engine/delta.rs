@@ -24,6 +24,9 @@ pub(super) struct Delta<'a, 'v> {
     after: Side<'a, 'v>,
     facts: &'a ClusterFacts,
     settings: &'a JudgeSettings,
+    /// Whether only configuration is written, and means what it meant before: every request then goes the way it went,
+    /// whatever the rest of the cluster is like.
+    moves_nothing: bool,
     /// What the change breaks.
     broken: Findings,
     /// What is lost and nobody's outage.
@@ -128,13 +131,20 @@ impl<'a, 'v> Delta<'a, 'v> {
         after: &'a View<'v>,
         facts: &'a ClusterFacts,
         settings: &'a JudgeSettings,
+        changed: &[&ObjectKey],
     ) -> Self {
         let side = |view: &'a View<'v>| Side { view, configuration: Configuration::of(view, facts) };
+        let (before, after) = (side(before), side(after));
+        let configures = |key: &&ObjectKey| {
+            key.kind == Kind::ConfigMap && (**key == facts.kserve_config() || key.namespace == facts.knative_namespace)
+        };
+        let moves_nothing = changed.iter().all(configures) && before.configuration.leads_as(&after.configuration);
         Self {
-            before: side(before),
-            after: side(after),
+            before,
+            after,
             facts,
             settings,
+            moves_nothing,
             broken: Findings::default(),
             lesser: Findings::default(),
             still_broken: Findings::default(),
@@ -151,14 +161,15 @@ impl<'a, 'v> Delta<'a, 'v> {
         sides.into_iter().filter_map(Configuration::istio).any(|istio| istio.empty_list_is_ambiguous)
     }
 
-    /// Whether only configuration is written, and means what it meant before: every request then goes the way it went,
-    /// whatever the rest of the cluster is like.
-    pub(super) fn moves_nothing(&self, changed: &[&ObjectKey]) -> bool {
-        let configures = |key: &&ObjectKey| {
-            key.kind == Kind::ConfigMap
-                && (**key == self.facts.kserve_config() || key.namespace == self.facts.knative_namespace)
-        };
-        changed.iter().all(configures) && self.before.configuration.leads_as(&self.after.configuration)
+    /// Whether the verdict holds in every cluster, since the change makes nothing go another way.
+    pub(super) fn moves_nothing(&self) -> bool {
+        self.moves_nothing
+    }
+
+    /// The sides on which a request may fare differently.
+    fn sides(&self) -> impl Iterator<Item = &Side<'a, 'v>> + use<'_, 'a, 'v> {
+        let before = (!self.moves_nothing).then_some(&self.before);
+        before.into_iter().chain([&self.after])
     }
 
     /// Refuses configuration that its controller would no longer read. That is judged with nothing deployed, too: a

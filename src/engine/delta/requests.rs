@@ -22,7 +22,7 @@ struct Compared {
 }
 
 /// How a request fares, worst last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     Reached,
     Partial,
@@ -52,8 +52,7 @@ impl Delta<'_, '_> {
     /// Walks every request that can differ through both views.
     pub(in crate::engine) fn compare_requests(&mut self) {
         let population = self.after.view.population();
-        let sides = [&self.before, &self.after].map(|side| (side.view, &side.configuration));
-        let consulted = Consulted::by(sides);
+        let consulted = Consulted::by(self.sides().map(|side| (side.view, &side.configuration)));
         let distinctions = Distinctions::of(&consulted);
         for cohort in divide(population, &distinctions, |subject| self.choices(subject)) {
             for compared in self.compare(&cohort.subject) {
@@ -102,8 +101,8 @@ impl Delta<'_, '_> {
 
     fn compare(&self, subject: &Subject) -> Vec<Compared> {
         let mut kinds = RequestKind::COMMON.to_vec();
-        let additional: BTreeSet<&String> = [&self.before, &self.after]
-            .into_iter()
+        let additional: BTreeSet<&String> = self
+            .sides()
             .filter_map(|side| side.configuration.kserve())
             .flat_map(|config| &config.additional_domains.value)
             .collect();
@@ -112,6 +111,11 @@ impl Delta<'_, '_> {
             side.walker(self.facts).walk(subject, kind, before)
         };
         let compare = |kind: RequestKind| {
+            if self.moves_nothing {
+                let after = walker(&self.after, &kind, None);
+                debug_assert_eq!(Compared::fate(&after.end), Compared::fate(&walker(&self.before, &kind, None).end));
+                return Compared { kind, before: after.clone(), after };
+            }
             let before = walker(&self.before, &kind, None);
             let after = walker(&self.after, &kind, Some(&before));
             Compared { kind, before, after }
@@ -184,8 +188,8 @@ impl Delta<'_, '_> {
     /// What the configurations before and after make of an InferenceService's labels.
     fn choices(&self, subject: &Subject) -> Vec<String> {
         let mut choices = Vec::new();
-        for configuration in [&self.before.configuration, &self.after.configuration] {
-            choices.extend(choices_of(configuration, subject, &self.facts.cluster_domain));
+        for side in self.sides() {
+            choices.extend(choices_of(&side.configuration, subject, &self.facts.cluster_domain));
         }
         choices
     }
