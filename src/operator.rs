@@ -128,7 +128,7 @@ fn shipped_gateway(key: &ObjectKey, number: u16, overrides: Option<&GatewayOverr
         servers: vec![Server {
             number,
             protocol: Protocol::Http,
-            probed: true,
+            protocol_name: "HTTP".into(),
             hosts: vec!["*".into()],
             bind: "".into(),
             tls: None,

@@ -32,10 +32,11 @@ pub struct IstioGateway {
 pub struct Server {
     /// `port.number`: a Service's port or the pods' own, see the data plane.
     pub number: u16,
-    /// `port.protocol`, as written.
+    /// What `port.protocol` means.
     pub protocol: Protocol,
-    /// Whether net-istio probes a server of this protocol: only `HTTP` and `HTTP2`, spelled so (net-istio `lister.go`).
-    pub probed: bool,
+    /// `port.protocol` as written: istiod tells servers apart by it, `HTTP` from `HTTP2` too (istio `pilot/pkg/model/gateway.go`
+    /// `ServerPort`).
+    pub protocol_name: Arc<str>,
     /// `hosts`, each with its optional namespace prefix.
     pub hosts: Vec<Arc<str>>,
     /// `bind`; empty for every address.
@@ -118,6 +119,12 @@ impl Server {
         self.protocol == Protocol::Https && self.tls.is_some_and(|tls| !tls.passthrough)
     }
 
+    /// Whether net-istio probes a server of this protocol: only `HTTP` and `HTTP2`, spelled so (net-istio `lister.go`).
+    #[must_use]
+    pub fn is_probed(&self) -> bool {
+        matches!(&*self.protocol_name, "HTTP" | "HTTP2")
+    }
+
     /// Whether plain requests are answered with a redirect to HTTPS.
     #[must_use]
     pub fn redirects(&self) -> bool {
@@ -150,7 +157,7 @@ struct RawPort {
     #[serde(default, deserialize_with = "nullable")]
     number: u16,
     #[serde(default, deserialize_with = "nullable")]
-    protocol: String,
+    protocol: Arc<str>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -167,7 +174,7 @@ impl RawServer {
         Server {
             number: self.port.number,
             protocol: Protocol::parse(&self.port.protocol),
-            probed: matches!(self.port.protocol.as_str(), "HTTP" | "HTTP2"),
+            protocol_name: self.port.protocol,
             hosts: self.hosts,
             bind: self.bind,
             tls: self.tls.map(|tls| Tls {

@@ -73,7 +73,7 @@ impl Walker<'_, '_> {
         let Lookup::Present(pods) = self.view.pods(&service.key.namespace, &service.selector) else { return Ok(()) };
         let route = Route { hops: (Hop::Readiness, Hop::Readiness), site, ..route };
         for (index, server) in gateway.servers.iter().enumerate() {
-            if !server.probed || server.redirects() || server.is_tls() || !service.selects_pods() {
+            if !server.is_probed() || server.redirects() || server.is_tls() || !service.selects_pods() {
                 continue;
             }
             let Some((_, port)) = service.tcp_port(server.number) else { continue };

@@ -64,7 +64,14 @@ fn addresses() {
     let own = |bind: &str| {
         pilot().edited(IstioGateway, LOCAL, |manifest| manifest["spec"]["servers"][0]["bind"] = bind.into())
     };
+    let servers = |protocols: [&str; 3]| {
+        let binds = ["", "127.0.0.1", ""];
+        let servers: Vec<_> = protocols.iter().zip(binds).map(|(protocol, bind)| bound(protocol, bind)).collect();
+        pilot().edited(IstioGateway, LOCAL, |manifest| manifest["spec"]["servers"] = servers.into())
+    };
     check(vec![
+        ("one on another address between two of HTTP", servers(["HTTP", "HTTP", "HTTP"]), OK),
+        ("one on another address keeps HTTP from HTTP2", servers(["HTTP", "HTTP", "HTTP2"]), NOTHING),
         ("bound to the loopback address", own("127.0.0.1"), NOTHING),
         ("bound to every address", own("0.0.0.0"), OK),
         ("older TCP on another address", beside(OLD, "x", &bound("TCP", "127.0.0.1")), OK),

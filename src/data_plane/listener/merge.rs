@@ -8,9 +8,10 @@ use super::{BoundServer, Listener};
 use crate::data_plane::host;
 use crate::model::istio_gateway::Protocol;
 
-/// Servers that share a protocol and an address to bind: istiod's `ServerPort`.
+/// Servers that share a protocol, as it is written, and an address to bind: istiod's `ServerPort`.
 struct Slot<'s> {
     protocol: Protocol,
+    protocol_name: &'s str,
     bind: &'s str,
     servers: Vec<&'s BoundServer>,
 }
@@ -77,12 +78,17 @@ impl<'s> Merged<'s> {
     /// Adds a server to the slot of its protocol and address; the slot's place when it was opened for it.
     fn open_slot(&mut self, bound: &'s BoundServer) -> Option<usize> {
         let server = bound.server();
-        let same = |slot: &&mut Slot<'_>| slot.protocol == server.protocol && slot.bind == &*server.bind;
+        let same = |slot: &&mut Slot<'_>| slot.protocol_name == &*server.protocol_name && slot.bind == &*server.bind;
         if let Some(slot) = self.slots.iter_mut().find(same) {
             slot.servers.push(bound);
             return None;
         }
-        self.slots.push(Slot { protocol: server.protocol, bind: &server.bind, servers: vec![bound] });
+        self.slots.push(Slot {
+            protocol: server.protocol,
+            protocol_name: &server.protocol_name,
+            bind: &server.bind,
+            servers: vec![bound],
+        });
         Some(self.slots.len() - 1)
     }
 
