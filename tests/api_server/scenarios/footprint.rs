@@ -45,6 +45,7 @@ fn it_takes_this_much_memory_and_time() {
     let (server, started) = start(&stage);
     sleep(REST);
     rows.push(memory("idle", "the stock layout", resident(&server), MOST_IDLE));
+    rows.push(row("of which pages of its own file", "the stock layout", held(&server, "RssFile"), "MiB", None));
     rows.push(time("start to ready", "the stock layout", started, None));
     let (setting, most) = (format!("{} reviews under way", PARALLEL.0), MOST_PARALLEL);
     rows.push(memory("busy, the most of it", &setting, resident_under_load(&server, &shipped), most));
@@ -188,8 +189,13 @@ fn review(shipped: &[Value]) -> Vec<u8> {
 
 /// What it holds in memory, in MiB.
 fn resident(server: &PlumblineServer) -> f64 {
+    held(server, "VmRSS")
+}
+
+/// What Linux says of its memory under a name of `/proc/<pid>/status`, in MiB.
+fn held(server: &PlumblineServer, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
 }
 
