@@ -57,9 +57,18 @@ impl Synchronized {
         if self.phase == "Succeeded" {
             return Ok(());
         }
-        let failed = self.resources.iter().filter(|resource| resource.status == "SyncFailed");
-        let failed = failed.map(|resource| format!("{} {}: {}", resource.kind, resource.name, resource.message));
-        Err([self.message.clone()].into_iter().chain(failed).collect::<Vec<_>>().join("\n"))
+        let mut failed: Vec<_> = self.resources.iter().filter(|resource| resource.status == "SyncFailed").collect();
+        failed.sort_by_key(|resource| (&resource.kind, &resource.name));
+        // The engine joins the reasons in an order that is another one each time (gitops-engine `syncTasks.Map`).
+        let summary = match self.message.split_once("reason: ") {
+            Some((summary, _)) => {
+                let reasons: Vec<_> = failed.iter().map(|resource| resource.message.as_str()).collect();
+                format!("{summary}reason: {}", reasons.join(","))
+            }
+            None => self.message.clone(),
+        };
+        let told = failed.iter().map(|resource| format!("{} {}: {}", resource.kind, resource.name, resource.message));
+        Err([summary].into_iter().chain(told).collect::<Vec<_>>().join("\n"))
     }
 }
 
