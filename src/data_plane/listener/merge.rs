@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 
 use super::{BoundServer, Listener};
 use crate::data_plane::host;
-use crate::model::istio_gateway::Protocol;
+use crate::model::istio_gateway::{Protocol, Server};
 
 /// Servers that share a protocol, as it is written, and an address to bind: istiod's `ServerPort`.
 struct Slot<'s> {
-    protocol: Protocol,
-    protocol_name: &'s str,
-    bind: &'s str,
+    /// The server that opened it.
+    first: &'s Server,
     servers: Vec<&'s BoundServer>,
 }
 
@@ -38,9 +37,9 @@ impl<'s> Merged<'s> {
             }
             let server = bound.server();
             match plaintext {
-                Some(place) if merged.slots[place].bind == &*server.bind => {
+                Some(place) if merged.slots[place].first.bind == server.bind => {
                     let slot = &mut merged.slots[place];
-                    if slot.protocol == Protocol::Http && server.protocol == Protocol::Http {
+                    if slot.first.protocol == Protocol::Http && server.protocol == Protocol::Http {
                         slot.servers.push(bound);
                     } else {
                         merged.dropped.push(bound);
@@ -78,25 +77,21 @@ impl<'s> Merged<'s> {
     /// Adds a server to the slot of its protocol and address; the slot's place when it was opened for it.
     fn open_slot(&mut self, bound: &'s BoundServer) -> Option<usize> {
         let server = bound.server();
-        let same = |slot: &&mut Slot<'_>| slot.protocol_name == &*server.protocol_name && slot.bind == &*server.bind;
+        let same =
+            |slot: &&mut Slot<'_>| slot.first.protocol_name == server.protocol_name && slot.first.bind == server.bind;
         if let Some(slot) = self.slots.iter_mut().find(same) {
             slot.servers.push(bound);
             return None;
         }
-        self.slots.push(Slot {
-            protocol: server.protocol,
-            protocol_name: &server.protocol_name,
-            bind: &server.bind,
-            servers: vec![bound],
-        });
+        self.slots.push(Slot { first: server, servers: vec![bound] });
         Some(self.slots.len() - 1)
     }
 
     fn on_own_address(&self) -> Vec<&Slot<'s>> {
-        let is_own = |slot: &&Slot<'_>| matches!(slot.bind, "" | "0.0.0.0");
+        let is_own = |slot: &&Slot<'_>| matches!(&*slot.first.bind, "" | "0.0.0.0");
         let slots: Vec<_> = self.slots.iter().filter(is_own).collect();
         if slots.is_empty() {
-            return self.slots.iter().filter(|slot| matches!(slot.bind, "::" | "[::]")).collect();
+            return self.slots.iter().filter(|slot| matches!(&*slot.first.bind, "::" | "[::]")).collect();
         }
         slots
     }
@@ -112,8 +107,8 @@ impl<'s> Merged<'s> {
         let slots = self.on_own_address();
         let dropped =
             |others: &[&BoundServer]| self.dropped.iter().chain(others).map(|bound| (*bound).clone()).collect();
-        let http: Vec<_> = slots.iter().filter(|slot| slot.protocol == Protocol::Http).collect();
-        let others = slots.iter().filter(|slot| slot.protocol != Protocol::Http).flat_map(|slot| &slot.servers);
+        let http: Vec<_> = slots.iter().filter(|slot| slot.first.protocol == Protocol::Http).collect();
+        let others = slots.iter().filter(|slot| slot.first.protocol != Protocol::Http).flat_map(|slot| &slot.servers);
         let terminating: Vec<_> = others.clone().filter(|bound| bound.server().terminates_https()).collect();
         let takes_all = terminating
             .iter()
