@@ -1,3 +1,4 @@
+use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -80,9 +81,11 @@ impl PlumblineServer {
         self.process.log()
     }
 
-    /// The number of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
+    /// What Linux says of its memory under a name of `/proc/<pid>/status`, in KiB.
+    pub(crate) fn memory_kib(&self, name: &str) -> u32 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Asks it to end, as the kubelet does.

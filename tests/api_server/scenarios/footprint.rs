@@ -45,7 +45,7 @@ fn it_takes_this_much_memory_and_time() {
     let (server, started) = start(&stage);
     sleep(REST);
     rows.push(memory("idle", "the stock layout", resident(&server), MOST_IDLE));
-    rows.push(row("of which pages of its own file", "the stock layout", held(&server, "RssFile"), "MiB", None));
+    rows.push(row("of which pages of its own file", "the stock layout", mebibytes(&server, "RssFile"), "MiB", None));
     rows.push(time("start to ready", "the stock layout", started, None));
     let (setting, most) = (format!("{} reviews under way", PARALLEL.0), MOST_PARALLEL);
     rows.push(memory("busy, the most of it", &setting, resident_under_load(&server, &shipped), most));
@@ -189,14 +189,11 @@ fn review(shipped: &[Value]) -> Vec<u8> {
 
 /// What it holds in memory, in MiB.
 fn resident(server: &PlumblineServer) -> f64 {
-    held(server, "VmRSS")
+    mebibytes(server, "VmRSS")
 }
 
-/// What Linux says of its memory under a name of `/proc/<pid>/status`, in MiB.
-fn held(server: &PlumblineServer, name: &str) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+fn mebibytes(server: &PlumblineServer, name: &str) -> f64 {
+    f64::from(server.memory_kib(name)) / 1024.0
 }
 
 fn memory(what: &str, setting: &str, mebibytes: f64, most: f64) -> Value {

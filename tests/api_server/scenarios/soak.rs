@@ -1,19 +1,18 @@
 //! Memory stays where it is, however many writes there were.
 
 use std::env;
-use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::load::while_writing;
-use super::stage::{Guard, Stage};
+use super::stage::Stage;
 use super::stock::{self, inference_service, named};
 
 /// How long to write, in seconds, where somebody wants to know better than CI has the time to.
 const SECONDS: &str = "PLUMBLINE_SOAK_SECONDS";
 const SHORT: Duration = Duration::from_secs(9);
 /// Beyond what was taken after the first third: allocators and caches settle, a leak of a kilobyte a write does not.
-const ALLOWED_KIB: u64 = 4 * 1024;
+const ALLOWED_KIB: u32 = 4 * 1024;
 
 #[test]
 fn memory_is_steady_under_writes() {
@@ -26,9 +25,10 @@ fn memory_is_steady_under_writes() {
 
     let ((early, late), tally) = while_writing(&stage, gateway, || {
         churn(&stage, third);
-        let early = resident_kib(&guard);
+        let resident = || guard.server.memory_kib("VmRSS");
+        let early = resident();
         churn(&stage, third * 2);
-        (early, resident_kib(&guard))
+        (early, resident())
     });
 
     assert_eq!((tally.wrong.len(), tally.failed.len()), (0, 0), "{tally:#?}");
@@ -45,10 +45,4 @@ fn churn(stage: &Stage, time: Duration) {
         sleep(time / STEPS);
         stage.rest.delete(&passing).expect_admitted();
     }
-}
-
-fn resident_kib(guard: &Guard) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", guard.server.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
